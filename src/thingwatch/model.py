@@ -1,0 +1,136 @@
+"""Every noun of the flow on one page.
+
+The records made once per mail are named tuples, not dataclasses: they are as frozen, and a million of
+them cost a quarter of the time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Session(NamedTuple):
+    """One SMTP connection as the user's own border saw it; None means it was not recorded."""
+
+    received_at: int | None = None  # microseconds since 1970, UTC, by the border's clock
+    client_ip: str | None = None  # who connected to the border, canonical text; never a header's claim
+    helo: str | None = None  # cleaned, for comparison
+    ptr: str | None = None  # the name the border found for client_ip
+    mail_from: str | None = None  # envelope sender, "" for the null sender of bounces
+    rcpt_to: tuple[str, ...] = ()  # envelope recipients
+    size: int | None = None  # bytes, as the log said
+
+
+class RawMail(NamedTuple):
+    """One mail as bytes, and what was written down beside it."""
+
+    raw: bytes
+    place: str  # where it stands: "inbox.mbox@10432" (byte offset) or "mail.tar:new/17.eml"
+    session: Session | None = None  # from columns beside the mail; wins over what headers say
+
+
+class Skip(NamedTuple):
+    """A piece of input we could not read as mail; counted and named, never silent."""
+
+    place: str
+    reason: str  # one of the names in docs/inputs.md: "empty", "truncated-gzip", ...
+
+
+class Attachment(NamedTuple):
+    """One part of a mail that is not its text."""
+
+    media_type: str  # lower case, "image/png"
+    filename: str  # decoded, cleaned, "" when none
+    content: bytes  # decoded, cut at max_attachment_bytes
+    size: int  # decoded size before cutting
+
+
+class Authentication(NamedTuple):
+    """What the border's own checks said; "" where it said nothing. Values of RFC 8601, section 2.7."""
+
+    spf: str = ""
+    dkim: str = ""
+    dmarc: str = ""
+    domain: str = ""  # the domain that passed (DKIM d= first, then SPF), lower case
+
+
+class Message(NamedTuple):
+    """One delivered mail, read as far as it goes. Text from the sender is cleaned unless it is bytes."""
+
+    place: str
+    message_id: str = ""  # without angle brackets
+    received_at: int | None = None  # microseconds since 1970, UTC, by the border's clock
+    client_ip: str | None = None  # canonical text of who connected to the border
+    helo: str = ""
+    ptr: str = ""
+    mail_from: str = ""  # envelope sender or Return-Path, lower case
+    null_sender: bool = False  # the envelope sender was <>: a bounce or another automatic answer
+    header_from: str = ""  # address in From:, lower case
+    from_name: str = ""  # display name in From:
+    rcpt_to: tuple[str, ...] = ()  # envelope recipients, else Delivered-To, else To:, lower case
+    subject: str = ""
+    headers: tuple[tuple[bytes, bytes], ...] = ()  # the sender's own, in order: (name, raw value)
+    text: bytes = b""  # text/plain parts as UTF-8, bounded
+    html: bytes = b""  # text/html parts as UTF-8, bounded
+    mime_tree: str = ""  # "multipart/alternative(text/plain,text/html)"
+    attachments: tuple[Attachment, ...] = ()
+    authentication: Authentication = Authentication()
+    list_id: str = ""  # List-Id (RFC 2919), lower case
+    reply: bool = False  # In-Reply-To or References present
+    automatic: bool = False  # delivery report or Auto-Submitted other than "no" (RFC 3464, RFC 3834)
+    size: int = 0  # bytes of the whole mail
+    logged: bool = False  # known from a log or export only: there was no body to read
+    defects: tuple[str, ...] = ()  # breaches of format, by name
+
+
+class Family(StrEnum):
+    """What a key speaks of; likeness is capped per family so that no one trait decides alone."""
+
+    TEXT = "text"
+    SUBJECT = "subject"
+    LINK = "link"
+    ATTACHMENT = "attachment"
+    LAYOUT = "layout"
+    CLIENT = "client"
+    ENVELOPE = "envelope"
+
+
+class Verdict(StrEnum):
+    """What a campaign is. Not knowing is a verdict of its own."""
+
+    ATTACK = "attack"
+    BULK = "bulk"
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a fact stands, so that a reader can walk back to it."""
+
+    where: str  # "messages.parquet: received_at" or "header:Received[0]"
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A named push on a judgement, in bits: one bit doubles the odds."""
+
+    name: str
+    weight: float
+    sentence: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share that says what it is a share of. The interval is Wilson's, 90 %, unless basis says else."""
+
+    numerator: int
+    denominator: int
+    unit: str  # "messages", "sources"
+    unknown: int  # of the denominator, those nothing is known about
+    low: float  # 0 to 1
+    high: float
+    basis: str  # where the numbers come from, one sentence
