@@ -1,0 +1,199 @@
+"""Write the reference pages that the code itself can tell: settings, reasons, tables, commands.
+
+    python scripts/generate_docs.py [--check]
+
+With --check nothing is written; the exit code says whether every page is current. A page whose source is not
+there yet is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+DOCS = Path(__file__).parents[1] / "docs"
+NOTE = "<!-- Written by `make docs`; change the source it names, not this page. -->"
+
+_TABLE = re.compile(r"^CREATE TABLE (?:IF NOT EXISTS )?(\w+) \( *-- *(.+)$")
+_COLUMN = re.compile(r"^\s+(\w+) ([^,]*?(?:\([^)]*\))?[^,]*?),? *-- *(.+)$")
+_COMMENT = re.compile(r"^-- ?(.*)$")
+
+
+def pages() -> dict[str, str]:
+    """Every page whose source exists: file name and text."""
+    made: dict[str, Callable[[], str | None]] = {
+        "settings.md": settings_page,
+        "reasons.md": reasons_page,
+        "tables.md": tables_page,
+        "commands.md": commands_page,
+    }
+    return {name: text for name, page in made.items() if (text := page()) is not None}
+
+
+def settings_page() -> str | None:
+    """Every setting: default, range, unit, sentence."""
+    if (config := _module("thingwatch.config")) is None:
+        return None
+    rows = []
+    for field in dataclasses.fields(config.Settings):
+        about = field.metadata
+        low, high = about.get("low"), about.get("high")
+        span = f"{low:,} to {high:,}" if low is not None and high is not None else ""
+        rows.append((f"`{field.name}`", f"`{_default(field)}`", span, about["unit"], _sentence(about["doc"])))
+    return _page(
+        "Settings",
+        "src/thingwatch/config.py",
+        "Given in a TOML file of `name = value` lines with `--config`. A value outside its range is refused.",
+        _table(("setting", "default", "range", "unit", "what it does"), rows),
+    )
+
+
+def reasons_page() -> str | None:
+    """Every reason a verdict can rest on, the heaviest first."""
+    if (reasons := _module("thingwatch.judge.reasons")) is None:
+        return None
+    rules = sorted(reasons.REASONS.items(), key=lambda item: (-item[1].weight, item[0]))
+    return _page(
+        "Reasons",
+        "src/thingwatch/judge/reasons.py",
+        "Weights are bits: one bit doubles the odds that a campaign is an attack, minus one halves them. "
+        "Nothing else moves a verdict.",
+        _table(
+            ("reason", "bits", "sentence"),
+            [(f"`{name}`", f"{rule.weight:+g}", _sentence(rule.sentence)) for name, rule in rules],
+        ),
+    )
+
+
+def tables_page() -> str | None:
+    """Every table and column of the store, from the comments of its schema."""
+    schema = Path(importlib.import_module("thingwatch").__path__[0]) / "store" / "schema.sql"
+    if not schema.is_file():
+        return None
+    lines = schema.read_text("utf-8").splitlines()
+    introduction: list[str] = []
+    for line in lines:
+        if (comment := _COMMENT.match(line)) is None:
+            break
+        introduction.append(comment[1])
+    parts: list[str] = []
+    rows: list[tuple[str, ...]] = []
+    open_table = False
+    for number, line in enumerate(lines, 1):
+        if table := _TABLE.match(line):
+            open_table, rows = True, []
+            parts.append(f"## {table[1]}\n\n{_sentence(table[2])}\n")
+        elif line.startswith("CREATE TABLE"):
+            raise ValueError(f"{schema.name}:{number}: a table without its sentence")
+        elif open_table and line.startswith(")"):
+            open_table = False
+            parts.append(_table(("column", "type", "what it holds"), rows))
+        elif open_table and (column := _COLUMN.match(line)):
+            rows.append((f"`{column[1]}`", column[2].strip(), _sentence(column[3])))
+        elif open_table and line.strip() and not line.strip().startswith("--"):
+            raise ValueError(f"{schema.name}:{number}: a column without its sentence")
+    return _page("Tables", "src/thingwatch/store/schema.sql", " ".join(introduction), "\n".join(parts))
+
+
+def commands_page() -> str | None:
+    """Every command with its arguments and options."""
+    if (cli := _module("thingwatch.cli")) is None:
+        return None
+    import typer
+
+    root: Any = typer.main.get_command(cli.app)
+    commands = getattr(root, "commands", None) or {root.name: root}
+    parts = []
+    for name, command in sorted(commands.items()):
+        if command.hidden:
+            continue
+        parameters = [
+            one for one in command.params if not getattr(one, "hidden", False) and one.name != "help"
+        ]
+        arguments = [one for one in parameters if one.param_type_name == "argument"]
+        usage = " ".join([f"thingwatch {name}", *map(_argument, arguments), "[options]"])
+        rows = [(_names(one), _shown(one.default), _sentence(one.help or "")) for one in parameters]
+        parts.append(f"## {name}\n\n    {usage}\n\n{_plain(command.help)}\n")
+        parts.append(_table(("argument or option", "default", "what it does"), rows))
+    return _page("Commands", "src/thingwatch/cli.py", _plain(root.help), "\n".join(parts))
+
+
+def _module(name: str) -> ModuleType | None:
+    """A module, None where it does not exist; one that exists and cannot be imported raises."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(f"{error.name}.")):
+            return None
+        raise
+
+
+def _default(field: dataclasses.Field[Any]) -> str:
+    made: Any = field.default_factory
+    value = made() if field.default is dataclasses.MISSING else field.default
+    return "[]" if value == () else repr(value).replace("'", '"')
+
+
+def _argument(one: Any) -> str:
+    name = (one.metavar or one.name).upper() + ("..." if one.nargs == -1 else "")
+    return name if one.required else f"[{name}]"
+
+
+def _names(one: Any) -> str:
+    if one.param_type_name == "argument":
+        return f"`{_argument(one)}`"
+    return ", ".join(f"`{name}`" for name in [*one.opts, *one.secondary_opts])
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None or value is False or value == () or callable(value) else f"`{value}`"
+
+
+def _plain(text: str | None) -> str:
+    """A docstring's paragraphs, without line breaks inside them."""
+    return "\n\n".join(" ".join(part.split()) for part in re.split(r"\n\s*\n|\f", text or "") if part.strip())
+
+
+def _sentence(text: str) -> str:
+    """One line for a table's cell."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _table(head: tuple[str, ...], rows: Iterable[Sequence[str]]) -> str:
+    lines = [" | ".join(head), " | ".join("---" for _ in head), *(" | ".join(row) for row in rows)]
+    return "\n".join(f"| {line} |" for line in lines) + "\n"
+
+
+def _page(title: str, source: str, introduction: str, body: str) -> str:
+    return f"# {title}\n\n{NOTE}\n\nFrom [{Path(source).name}](../{source}). {introduction}\n\n{body}"
+
+
+def main() -> int:
+    """Write the pages, or with --check compare them; 1 where one is out of date."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; say which pages are out of date")
+    given = parser.parse_args()
+    old = 0
+    for name, text in pages().items():
+        file = DOCS / name
+        if file.is_file() and file.read_text("utf-8") == text:
+            continue
+        if given.check:
+            print(f"docs/{name} is out of date: run `make docs`")
+            old = 1
+        else:
+            DOCS.mkdir(exist_ok=True)
+            file.write_text(text, "utf-8")
+            print(f"wrote docs/{name}")
+    return old
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Install what this project needs of Debian and does not find: nothing where nothing is missing, and nothing
+# unless we are root. A failure is said, not passed on: the step that needs the program fails by itself.
+set -u
+
+missing=""
+python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
+command -v npm >/dev/null 2>&1 || missing="$missing npm"
+
+[ -z "$missing" ] && exit 0
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+    echo "missing:$missing (install with your system's package manager)" >&2
+    exit 0
+fi
+echo "installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+# The names are fixed above and hold no blanks: splitting is meant.
+# shellcheck disable=SC2086
+apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing >/dev/null ||
+    echo "could not install:$missing" >&2
+exit 0

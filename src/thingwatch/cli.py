@@ -1,0 +1,196 @@
+"""What people type; joins the rim to the drivers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from thingwatch import __version__
+from thingwatch.act import safe, summary
+from thingwatch.config import Settings
+from thingwatch.errors import InputError, ThingwatchError, UsageError
+
+app = typer.Typer(
+    name="thingwatch",
+    help="Find, prove and profile mail campaigns that no per-address view can see.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+EXIT_PARTIAL = 4
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"thingwatch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Find, prove and profile mail campaigns that no per-address view can see."""
+
+
+Mail = Annotated[list[Path], typer.Argument(metavar="MAIL...", help="mbox, Maildir, folder, .eml, tar, zip, Parquet, JSON lines or mail log.")]
+Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="TOML file of settings; see docs/settings.md.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
+
+
+@app.command()
+def uncover(
+    mail: Mail,
+    out: Annotated[Path, typer.Option("--out", metavar="CASE", help="Case folder to write, whole or not at all.")] = Path("case"),
+    border: Annotated[list[str] | None, typer.Option("--border", metavar="HOST|CIDR", help="Who wrote the trusted Received lines; may be repeated. Default: the topmost external hop.")] = None,
+    mmdb: Annotated[list[Path] | None, typer.Option("--mmdb", metavar="FILE", help="Your own network or country database (.mmdb); may be repeated.")] = None,
+    blocklist: Annotated[Path | None, typer.Option("--blocklist", metavar="FILE", help="Addresses and ranges, one a line, for the counterfactual.")] = None,
+    engine: Annotated[str, typer.Option("--engine", help="duckdb.")] = "duckdb",
+    config: Config = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the campaigns in MAIL and write a case folder: report.html, report.json and Parquet files."""
+    from thingwatch.identify import Networks
+    from thingwatch.uncover import uncover as run
+
+    if engine != "duckdb":
+        raise UsageError(f"--engine {engine}: only duckdb is there; leave the option out")
+    settings = Settings.load(config)
+    if border:
+        settings = settings.changed(border=tuple(border))
+    listed = _lines(blocklist) if blocklist is not None else None
+    networks = Networks.load(None, mmdb or None)
+    if not networks.known and not quiet:
+        _say("networks and countries will be unknown: no reference data; run `make reference`, or give --mmdb")
+    with _progress(quiet or json_) as told:
+        outcome = run(mail, out, settings, networks, listed, told)
+    if json_:
+        typer.echo(json.dumps(outcome.report, ensure_ascii=False))
+    elif not quiet:
+        summary(outcome.report, Console())
+        typer.echo(f"\n{safe(out / 'report.html')}")
+    if outcome.partial:
+        raise typer.Exit(EXIT_PARTIAL)
+
+
+@app.command()
+def explain(
+    case: Annotated[Path, typer.Argument(metavar="CASE", help="A case folder that uncover wrote.")],
+    what: Annotated[str, typer.Argument(metavar="MESSAGE|CAMPAIGN", help="A Message-ID, a place such as inbox.mbox@10432, or a campaign's id.")],
+    json_: Json = False,
+) -> None:
+    """Show why a message belongs to its campaign, or what a campaign's signature is, as keys with weights."""
+    from thingwatch.explain import explain as run
+    from thingwatch.explain import lines
+
+    found = run(case, what)
+    if json_:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    for line in lines(found):
+        typer.echo(safe(line, limit=400))
+
+
+@app.command()
+def replay(
+    scale: Annotated[float, typer.Option("--scale", metavar="S", help="1.0 is 750,000 campaign mails and as many others.")] = 0.02,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Equal seeds give equal mail.")] = 1,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write.")] = Path("replay"),
+    form: Annotated[str, typer.Option("--format", help="mbox, maildir or parquet.")] = "mbox",
+    level: Annotated[int, typer.Option("--level", min=0, max=3, help="Difficulty, 0 to 3.")] = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Write a labelled re-enactment of the 2014 case: invented test mail with its truth. Sends nothing."""
+    from thingwatch.replay import replay as run
+
+    with _progress(quiet) as told:
+        run(scale, seed, out, form=form, level=level, progress=lambda mails: told("mails written", mails))
+    if not quiet:
+        typer.echo(safe(out))
+
+
+@app.command()
+def score(
+    case: Annotated[Path, typer.Argument(metavar="CASE", help="A case folder that uncover wrote.")],
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="The folder replay wrote.")],
+    json_: Json = False,
+) -> None:
+    """Measure CASE against TRUTH: precision, recall and B-cubed of campaigns and lures, ham caught, wave errors."""
+    from thingwatch.score import as_json, lines
+    from thingwatch.score import score as run
+
+    measured = run(case, truth)
+    if json_:
+        typer.echo(as_json(measured))
+        return
+    for line in lines(measured):
+        typer.echo(line)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; give a readable file to --blocklist") from error
+    from ipaddress import ip_network
+
+    entries = [line.split("#")[0].split(";")[0].strip() for line in text.splitlines()]
+    entries = [entry.split()[0] for entry in entries if entry]
+    for entry in entries:
+        try:
+            ip_network(entry, strict=False)
+        except ValueError as error:
+            raise InputError(f"{path}: {entry!r} is no address or range; write one a line") from error
+    return entries
+
+
+def _say(words: str) -> None:
+    typer.echo(f"thingwatch: {safe(words)}", err=True)
+
+
+class _progress:  # noqa: N801 used as a function
+    """Progress on standard error while a person watches; nothing when piped."""
+
+    def __init__(self, quiet: bool) -> None:
+        console = Console(stderr=True)
+        self._bar = Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,}"), TimeElapsedColumn(),
+            console=console, transient=True, disable=quiet or not console.is_terminal,
+        )  # fmt: skip
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> Any:
+        self._bar.start()
+        return self._told
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def _told(self, stage: str, rows: int) -> None:
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bar.add_task(stage, total=None)
+        self._bar.advance(self._tasks[stage], rows)
+
+
+def main() -> None:
+    """The command; errors of ours end in one line and their exit code, never in a traceback."""
+    try:
+        app()
+    except ThingwatchError as error:
+        _say(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _say("stopped; nothing was written")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output went away, as `| head` does.
+        sys.exit(0)

@@ -1,0 +1,275 @@
+"""Message → fingerprint: everything comparable about a mail, as hashes. Pure; the front door is ``fingerprint``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from thingwatch.fingerprint.attachment import form_of, sampled, telling
+from thingwatch.fingerprint.client import client_traits
+from thingwatch.fingerprint.hashing import U64, hash_all
+from thingwatch.fingerprint.kinds import (
+    DOMAIN,
+    FILE,
+    FILE_PART,
+    GRAMMAR,
+    HOST,
+    IMAGE_FORM,
+    KINDS,
+    LINE,
+    SHINGLE,
+    SUBJECT,
+    SUBJECT_SHINGLES,
+    SUBJECT_WORDS,
+    WHOLE,
+    WHOLE_WORDS,
+    salted,
+)
+from thingwatch.fingerprint.links import Links, links_of
+from thingwatch.fingerprint.shapes import shape_hashes
+from thingwatch.fingerprint.text import Shreds, shred
+from thingwatch.fingerprint.words import own_words, text_of
+from thingwatch.model import Message
+
+__all__ = ["KEYS_SCHEMA", "KINDS", "MAILS_SCHEMA", "Fingerprints", "fingerprint", "traits_of"]
+
+# What mail programs put before the subject of an answer or a forward, in the languages they come in.
+_FORWARD = re.compile(r"\s*(?:re|fwd?|aw|wg|sv|vs|rv|tr|rif|i|res|enc|antw|doorst|odp|pd|ynt|ilt)(?:\[\d+\])?\s*:", re.I)
+
+ONE_LINE_WORDS = 24  # a text of at most so many words is called one line; ten may be strays
+
+MAILS_SCHEMA = pa.schema(
+    [
+        ("place", pa.string()),
+        ("message_id", pa.string()),
+        ("received_at", pa.int64()),
+        ("client_ip", pa.string()),
+        ("helo", pa.string()),
+        ("ptr", pa.string()),
+        ("mail_from", pa.string()),
+        ("header_from", pa.string()),
+        ("from_name", pa.string()),
+        ("recipient", pa.string()),
+        ("recipients", pa.int32()),
+        ("subject", pa.string()),
+        ("size", pa.int32()),
+        ("words", pa.int32()),
+        ("media", pa.string()),
+        ("spf", pa.string()),
+        ("dkim", pa.string()),
+        ("dmarc", pa.string()),
+        ("signer", pa.string()),
+        ("list_id", pa.string()),
+        ("name", pa.string()),
+        ("reply", pa.bool_()),
+        ("forward", pa.bool_()),
+        ("automatic", pa.bool_()),
+        ("logged", pa.bool_()),
+        ("hosts", pa.list_(pa.string())),
+        ("grammars", pa.list_(pa.string())),
+        ("dialect", pa.int64()),
+        ("id_form", pa.int64()),
+        ("mime_form", pa.int64()),
+        ("layout", pa.int64()),
+        ("helo_form", pa.int64()),
+        ("sender_form", pa.int64()),
+        ("exact", pa.int64()),
+        ("defects", pa.list_(pa.string())),
+    ]
+)
+KEYS_SCHEMA = pa.schema([("row", pa.int32()), ("kind", pa.int8()), ("key", pa.int64())])
+
+
+class Fingerprints(NamedTuple):
+    """Two tables: a row per message, and a row per key (``row`` counts from 0 within this batch)."""
+
+    mails: pa.Table
+    keys: pa.Table
+
+
+class Traits(NamedTuple):
+    """What ``fingerprint`` compares, before hashing; kept apart so that ``explain`` can show it."""
+
+    shreds: Shreds
+    subjects: Shreds
+    links: list[Links]
+
+
+def traits_of(messages: Sequence[Message]) -> Traits:
+    """Text, subject and link traits of *messages*, a row each."""
+    texts, flags = zip(*map(text_of, messages), strict=True) if messages else ((), ())
+    own = list(map(own_words, messages))
+    shreds = shred(texts, flags, own)
+    subjects = shred([m.subject.encode("utf-8", "replace") for m in messages], [False] * len(messages), own)
+    return Traits(shreds, subjects, [links_of(raw) if raw else Links((), (), ()) for raw in shreds.links])
+
+
+def _media_of(message: Message, words: int, linked: bool, has_html: bool) -> str:
+    """By what means a mail speaks; stray words beside an image or a link do not make it a text."""
+    if message.logged:
+        return "not read"
+    short = words <= ONE_LINE_WORDS
+    if short and not linked and any(a.media_type.startswith("image/") for a in message.attachments):
+        return "image-only"
+    if words == 0:
+        return "none"
+    if short:
+        return "one line"
+    return "html" if has_html else "text"
+
+
+class _KeyTable:
+    """Collects the key columns of one batch."""
+
+    def __init__(self) -> None:
+        self.rows: list[np.ndarray[tuple[int], np.dtype[np.int32]]] = []
+        self.kinds: list[np.ndarray[tuple[int], np.dtype[np.int8]]] = []
+        self.keys: list[U64] = []
+
+    def add(self, kind: int, rows: np.ndarray[tuple[int], np.dtype[np.int64]], keys: U64) -> None:
+        """*keys* of one *kind*, each with its row; zeros are "none" and left out."""
+        there = keys != 0
+        kept = keys[there]
+        self.rows.append(rows[there].astype(np.int32))
+        self.kinds.append(np.full(len(kept), kind, dtype=np.int8))
+        self.keys.append(salted(kind, kept))
+
+    def add_grid(self, kind: int, grid: U64) -> None:
+        """A row of keys per message."""
+        self.add(kind, np.repeat(np.arange(grid.shape[0]), grid.shape[1]), grid.ravel())
+
+    def table(self) -> pa.Table:
+        """All that was added, as Arrow."""
+        return pa.Table.from_arrays(
+            [
+                pa.array(np.concatenate(self.rows)),
+                pa.array(np.concatenate(self.kinds)),
+                pa.array(np.concatenate(self.keys).view(np.int64)),
+            ],
+            schema=KEYS_SCHEMA,
+        )
+
+
+def _add_lists(table: _KeyTable, kind: int, lists: Sequence[Sequence[bytes]]) -> None:
+    rows = [i for i, items in enumerate(lists) for _ in items]
+    if rows:
+        table.add(kind, np.array(rows), hash_all([item for items in lists for item in items]))
+
+
+def _add_attachments(table: _KeyTable, messages: Sequence[Message]) -> None:
+    rows, found = [], []
+    for i, message in enumerate(messages):
+        if message.attachments:
+            kept = telling(message)
+            rows.extend([i] * len(kept))
+            found.extend(kept)
+    if not rows:
+        return
+    exact, near = sampled([a.content for a in found])
+    where = np.array(rows)
+    table.add(FILE, where, exact)
+    table.add(FILE_PART, np.repeat(where, near.shape[1]), near.ravel())
+    images = [i for i, a in enumerate(found) if a.media_type.startswith("image/")]
+    if images:
+        table.add(IMAGE_FORM, where[images], hash_all([form_of(found[i]) for i in images]))
+
+
+def fingerprint(messages: Sequence[Message]) -> Fingerprints:
+    """Tables of traits and keys for *messages*. Pure: equal messages give equal rows on any machine."""
+    traits = traits_of(messages)
+    shreds, subjects, links = traits
+    hands = list(map(client_traits, messages))
+    n = len(messages)
+
+    table = _KeyTable()
+    table.add_grid(SHINGLE, shreds.shingles)
+    table.add_grid(LINE, shreds.lines)
+    table.add(WHOLE, np.arange(n), np.where(shreds.words >= WHOLE_WORDS, shreds.exact, np.uint64(0)))
+    table.add(SUBJECT, np.arange(n), subjects.exact)
+    table.add_grid(SUBJECT_WORDS, subjects.shingles[:, :SUBJECT_SHINGLES])
+    _add_lists(table, HOST, [[h.encode() for h in link.hosts] for link in links])
+    _add_lists(table, DOMAIN, [[d.encode() for d in link.domains] for link in links])
+    _add_lists(table, GRAMMAR, [link.grammars for link in links])
+    _add_attachments(table, messages)
+
+    order = hash_all([h.order for h in hands])
+    ids = [h.message_id for h in hands]
+    id_coarse = shape_hashes([i.rpartition(b"@")[0] for i in ids]) ^ hash_all([i.rpartition(b"@")[2] for i in ids])
+    dialect = (
+        order
+        ^ (id_coarse * np.uint64(3))
+        ^ (shape_hashes([h.date for h in hands]) * np.uint64(5))
+        ^ (hash_all([h.mailer for h in hands]) * np.uint64(7))
+        ^ (hash_all([h.from_form for h in hands]) * np.uint64(11))
+    )
+    mime_form = hash_all([h.mime_form for h in hands]) ^ shape_hashes([h.boundary for h in hands])
+    layout = hash_all([m.mime_tree.encode() for m in messages]) ^ shreds.skeletons
+    # Powers of a quarter bit: a lure with names and tokens in it stays within a class or two.
+    size_class = [str(int(np.log2(m.size + 1) * 4)).encode() for m in messages]
+    sender_form = shape_hashes([m.mail_from.partition("@")[0].encode("utf-8", "replace") for m in messages])
+    columns = dict(zip(Message._fields, zip(*messages, strict=True), strict=True)) if n else {f: () for f in Message._fields}
+    mails = pa.Table.from_arrays(
+        [
+            pa.array(columns["place"], pa.string()),
+            pa.array(columns["message_id"], pa.string()),
+            pa.array(columns["received_at"], pa.int64()),
+            pa.array(columns["client_ip"], pa.string()),
+            pa.array(columns["helo"], pa.string()),
+            pa.array(columns["ptr"], pa.string()),
+            pa.array([m.rpartition("@")[2] for m in columns["mail_from"]], pa.string()),
+            pa.array(columns["header_from"], pa.string()),
+            pa.array(columns["from_name"], pa.string()),
+            pa.array([r[0] if r else "" for r in columns["rcpt_to"]], pa.string()),
+            pa.array(list(map(len, columns["rcpt_to"])), pa.int32()),
+            pa.array(columns["subject"], pa.string()),
+            pa.array(columns["size"], pa.int32()),
+            pa.array(shreds.words, pa.int32()),
+            pa.array(
+                [
+                    _media_of(m, w, bool(link), len(m.html) > 20)
+                    for m, w, link in zip(messages, shreds.words.tolist(), shreds.links, strict=True)
+                ],
+                pa.string(),
+            ),
+            pa.array([a.spf for a in columns["authentication"]], pa.string()),
+            pa.array([a.dkim for a in columns["authentication"]], pa.string()),
+            pa.array([a.dmarc for a in columns["authentication"]], pa.string()),
+            pa.array([a.domain for a in columns["authentication"]], pa.string()),
+            pa.array(columns["list_id"], pa.string()),
+            pa.array(list(map(_name_of, messages)), pa.string()),
+            pa.array(columns["reply"], pa.bool_()),
+            pa.array([_FORWARD.match(s) is not None for s in columns["subject"]], pa.bool_()),
+            pa.array(columns["automatic"], pa.bool_()),
+            pa.array(columns["logged"], pa.bool_()),
+            pa.array([link.hosts for link in links], pa.list_(pa.string())),
+            pa.array([[g.decode("ascii", "replace") for g in link.grammars] for link in links], pa.list_(pa.string())),
+            _signed(dialect),
+            _signed(shape_hashes(ids, fine=True)),
+            _signed(mime_form),
+            _signed(layout),
+            _signed(shape_hashes([m.helo.encode("utf-8", "replace") for m in messages])),
+            _signed(sender_form ^ hash_all(size_class)),
+            _signed(np.where(shreds.words >= WHOLE_WORDS, shreds.exact, np.uint64(0))),
+            pa.array(columns["defects"], pa.list_(pa.string())),
+        ],
+        schema=MAILS_SCHEMA,
+    )
+    return Fingerprints(mails, table.table())
+
+
+def _name_of(message: Message) -> str:
+    """Under whose name a mail comes: its list, the domain that passed authentication, or the host that reports."""
+    if message.list_id:
+        return message.list_id
+    if message.automatic:
+        host = message.header_from.rpartition("@")[2] or message.message_id.rpartition("@")[2] or message.helo
+        return "report:" + host.lower()
+    return message.authentication.domain
+
+
+def _signed(hashes: U64) -> pa.Array:
+    return pa.array(hashes.view(np.int64))

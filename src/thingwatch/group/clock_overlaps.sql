@@ -1,0 +1,10 @@
+-- clock_overlaps: for pairs of nameless lures that share something, the part of their messages that fall into the
+-- same ten minutes.
+CREATE OR REPLACE TABLE clock_overlaps AS
+SELECT p.lure AS lure, p.other AS other, sum(least(a.messages * 1.0 / fa.messages, b.messages * 1.0 / fb.messages)) AS overlap
+FROM candidate_pairs AS p
+JOIN lure_clock AS a ON a.lure = p.lure
+JOIN lure_clock AS b ON b.lure = p.other AND b.bin = a.bin
+JOIN (SELECT lure, sum(messages) AS messages FROM lure_clock GROUP BY lure) AS fa ON fa.lure = p.lure
+JOIN (SELECT lure, sum(messages) AS messages FROM lure_clock GROUP BY lure) AS fb ON fb.lure = p.other
+GROUP BY p.lure, p.other

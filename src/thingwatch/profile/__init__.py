@@ -1,0 +1,410 @@
+"""Campaign → profile: when, from where, to whom, saying what, and what would have stopped it.
+
+The front doors are ``prepare``, which counts for all campaigns at once, ``facts_of`` for the judge, and
+``portrait`` for one campaign's part of the report.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from ipaddress import ip_address, ip_network
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from thingwatch.config import Settings
+from thingwatch.profile.defences import defences_of, make_defence_tables
+from thingwatch.profile.lures import lures_of, signature_of
+from thingwatch.profile.pace import Wave, clock_of, iso, series_of, waves_of
+from thingwatch.profile.selfcheck import check
+from thingwatch.store import Engine
+
+__all__ = ["Campaign", "facts_of", "iso", "portrait", "prepare"]
+
+TOP = 12  # rows shown of a long tail; the Parquet files hold all of it
+CONSUMER_PROVIDERS = frozenset(
+    "gmail.com googlemail.com yahoo.com ymail.com hotmail.com outlook.com live.com msn.com aol.com icloud.com me.com "
+    "mac.com gmx.de gmx.net gmx.at web.de t-online.de freenet.de mail.ru yandex.ru rambler.ru qq.com 163.com 126.com "
+    "orange.fr free.fr laposte.net wanadoo.fr sfr.fr libero.it virgilio.it alice.it tiscali.it btinternet.com "
+    "comcast.net verizon.net att.net sbcglobal.net cox.net charter.net bigpond.com uol.com.br terra.com.br bol.com.br "
+    "naver.com daum.net rediffmail.com proton.me protonmail.com zoho.com telefonica.net ziggo.nl kpnmail.nl".split()
+)
+
+
+class Campaign(NamedTuple):
+    """One reported campaign, with what its sections are counted from. Times in microseconds, sorted."""
+
+    number: int  # the engine's own
+    id: str
+    row: dict[str, Any]
+    times: NDArray[np.int64]
+    waves: list[Wave]
+
+
+def prepare(
+    engine: Engine,
+    settings: Settings,
+    name_sources: Callable[[pa.Table], pa.Table],
+    blocklist: list[str] | None,
+) -> list[Campaign]:
+    """Count for all campaigns at once; gives them by size, largest first."""
+    numbers = {"min_messages": settings.min_messages}
+    for name in ("reported", "belonging", "campaign_sources", "source_facts", "lure_sizes", "subjects", "dialect_spread", "signature_keys"):
+        engine.make(__package__, name, **numbers)
+    named = name_sources(engine.arrow("SELECT client_ip, ptr, helo FROM source_facts ORDER BY client_ip"))
+    engine.add("named_sources", named)
+    everybody = engine.arrow("SELECT client_ip, '' AS ptr, '' AS helo FROM (SELECT DISTINCT client_ip FROM mails WHERE client_ip IS NOT NULL) AS x ORDER BY client_ip")
+    networks = name_sources(everybody)
+    prefixes = pa.array([_prefix(ip) for ip in everybody["client_ip"].to_pylist()], pa.string())
+    engine.add("addresses", pa.table({"client_ip": everybody["client_ip"], "asn": networks["asn"], "prefix": prefixes}))
+    if blocklist is not None:
+        engine.add("listed_addresses", pa.table({"client_ip": pa.array(_listed(everybody["client_ip"].to_pylist(), blocklist), pa.string())}))
+    make_defence_tables(engine, blocklist is not None)
+    columns = (
+        "campaign messages sources first_seen last_seen dialects recipients names signed failed unchecked listed"
+        " automatic answers logged one_name"
+    ).split()
+    rows = engine.rows(
+        "SELECT r.*, coalesce(n.messages, 0) * 1.0 / r.messages AS one_name FROM reported AS r LEFT JOIN"
+        " (SELECT campaign, max(messages) AS messages FROM (SELECT b.campaign AS campaign, m.name AS name, count(*) AS messages"
+        " FROM belonging AS b JOIN mails AS m ON m.seq = b.seq WHERE m.name <> '' GROUP BY b.campaign, m.name) AS x"
+        " GROUP BY campaign) AS n ON n.campaign = r.campaign ORDER BY r.messages DESC, r.campaign"
+    )
+    everything = engine.arrow(
+        "SELECT campaign, received_at FROM belonging WHERE received_at IS NOT NULL ORDER BY campaign, received_at"
+    )
+    owner, times = everything["campaign"].to_numpy(), everything["received_at"].to_numpy()
+    ids = _name_campaigns(engine)
+    campaigns = []
+    for values in rows:
+        row = dict(zip(columns, values, strict=True))
+        first, last = np.searchsorted(owner, [row["campaign"], row["campaign"] + 1])
+        mine = times[first:last]
+        waves = waves_of(mine, settings)
+        campaigns.append(Campaign(row["campaign"], ids[row["campaign"]], row, mine, waves))
+    return campaigns
+
+
+def _prefix(address: str) -> str:
+    if ":" not in address:
+        return address.rpartition(".")[0] + ".0/24"
+    return str(ip_network((int(ip_address(address)) >> 64 << 64, 64))) if address.count(":") > 1 else address
+
+
+def _listed(addresses: list[str], blocklist: list[str]) -> list[str]:
+    """The *addresses* that stand on *blocklist* (addresses and CIDR ranges)."""
+    singles = {line for line in blocklist if "/" not in line}
+    ranges = [ip_network(line, strict=False) for line in blocklist if "/" in line]
+    spans = sorted((int(r.network_address), int(r.broadcast_address)) for r in ranges if r.version == 4)
+    starts = np.array([s for s, _ in spans], dtype=np.int64)
+    ends = np.maximum.accumulate(np.array([e for _, e in spans], dtype=np.int64)) if spans else starts
+    found = []
+    for text in addresses:
+        if text in singles:
+            found.append(text)
+            continue
+        address = ip_address(text)
+        if address.version == 4 and len(starts):
+            at = int(np.searchsorted(starts, int(address), side="right")) - 1
+            if at >= 0 and int(address) <= ends[at]:
+                found.append(text)
+        elif address.version == 6 and any(address in r for r in ranges if r.version == 6):
+            found.append(text)
+    return found
+
+
+def _name_campaigns(engine: Engine) -> dict[int, str]:
+    """A name for each campaign that stays when mail is added behind it: made of its earliest message."""
+    first = engine.rows(
+        "SELECT f.campaign, f.first_seen, min(m.message_id || ' ' || m.header_from) FROM"
+        " (SELECT c.campaign AS campaign, min(coalesce(m.received_at, 0)) AS first_seen FROM campaign_members AS c"
+        " JOIN mails AS m ON m.seq = c.seq GROUP BY c.campaign) AS f"
+        " JOIN campaign_members AS c ON c.campaign = f.campaign JOIN mails AS m ON m.seq = c.seq"
+        " AND coalesce(m.received_at, 0) = f.first_seen GROUP BY f.campaign, f.first_seen ORDER BY f.campaign"
+    )
+    ids: dict[int, str] = {}
+    taken: Counter[str] = Counter()
+    for campaign, when, name in first:
+        text = "c-" + hashlib.sha256(f"{when} {name}".encode()).hexdigest()[:8]
+        taken[text] += 1
+        ids[campaign] = text if taken[text] == 1 else f"{text}-{taken[text]}"
+    engine.add(
+        "campaign_names",
+        pa.table({"campaign": pa.array(ids, pa.int64()), "campaign_id": pa.array(ids.values(), pa.string())}),
+    )
+    return ids
+
+
+def facts_of(engine: Engine, campaign: Campaign) -> dict[str, Any]:
+    """What the judge looks at, by the names of ``judge.Facts``."""
+    row = campaign.row
+    known, asns = engine.rows(
+        "SELECT count(*), count(DISTINCT CASE WHEN n.asn > 0 THEN CAST(n.asn AS VARCHAR) ELSE 'x' || a.prefix END) FROM campaign_sources AS s"
+        " JOIN named_sources AS n ON n.client_ip = s.client_ip JOIN addresses AS a ON a.client_ip = s.client_ip WHERE s.campaign = $campaign",
+        campaign=campaign.number,
+    )[0]
+    ptr = dict(
+        engine.rows(
+            "SELECT n.ptr_class, count(*) FROM campaign_sources AS s JOIN named_sources AS n ON n.client_ip = s.client_ip"
+            " WHERE s.campaign = $campaign GROUP BY n.ptr_class",
+            campaign=campaign.number,
+        )
+    )
+    shared = engine.number(
+        "SELECT coalesce(sum(messages), 0) FROM dialect_spread WHERE campaign = $campaign AND sources >= 5", campaign=campaign.number
+    )
+    biggest = engine.number(
+        "SELECT coalesce(max(messages), 0) FROM campaign_sources WHERE campaign = $campaign", campaign=campaign.number
+    )
+    span = (campaign.times[-1] - campaign.times[0]) / 3.6e9 if len(campaign.times) else 0.0
+    return {
+        "messages": row["messages"],
+        "sources": row["sources"],
+        "max_per_source": biggest,
+        "networks": asns if known else 0,
+        "dialects": row["dialects"],
+        "top_dialects": shared / row["messages"],
+        "in_waves": sum(wave.messages for wave in campaign.waves) / row["messages"],
+        "span_hours": float(span),
+        "signed": row["signed"],
+        "one_name": row["one_name"],
+        "unchecked": row["unchecked"],
+        "listed": row["listed"],
+        "automatic": row["automatic"],
+        "answers": row["answers"],
+        "logged": row["logged"],
+        "end_user": ptr.get("end-user", 0),
+        "server": ptr.get("server", 0),
+        "named_sources": sum(count for name, count in ptr.items() if name != "none"),
+    }
+
+
+def portrait(
+    engine: Engine,
+    campaign: Campaign,
+    everything: NDArray[np.int64],
+    all_messages: int,
+    specimen: Callable[[int], str],
+    read_key: Callable[[int, int], str],
+    blocklist: bool,
+) -> dict[str, Any]:
+    """One campaign's part of the report, but for verdict, reasons and joins. *everything*: all times, sorted.
+
+    *specimen* shows a message, redacted; *read_key* says what a key of a message stands for; "" for neither.
+    """
+    row, number = campaign.row, campaign.number
+    lures = lures_of(engine, number, specimen)
+    brands: Counter[str] = Counter()
+    for lure in lures:
+        for brand in lure["brands"]:
+            brands[brand] += lure["messages"]
+    in_waves = sum(wave.messages for wave in campaign.waves)
+    series = series_of(campaign.times, everything)
+    doc = {
+        "id": campaign.id,
+        "messages": row["messages"],
+        "sources": row["sources"],
+        "first_seen": iso(row["first_seen"]),
+        "last_seen": iso(row["last_seen"]),
+        "waves": _waves(engine, campaign),
+        "outside_waves": row["messages"] - in_waves,
+        "clock": clock_of(campaign.waves),
+        "series": series,
+        "per_source": _per_source(engine, number, row),
+        "spread": _spread(engine, number, row["sources"]),
+        **_names(engine, number),
+        "targets": _targets(engine, number, row),
+        "lures": lures,
+        "brands": [{"name": name, "messages": count} for name, count in brands.most_common(TOP)],
+        "links": _links(engine, number, row["messages"]),
+        "authentication": _authentication(row),
+        "counterfactual": defences_of(engine, number, row["messages"], all_messages, blocklist),
+        "things": {
+            "status": "not assessed",
+            "sentence": "Which share of this campaign things sent is not assessed: that needs evidence about the senders, such as"
+            " TCP fingerprints of their connections or scans of their addresses, which this run did not read.",
+            "share_of_messages": {"low": None, "point": None, "high": None, "basis": "not assessed"},
+            "bounds": {"low": 0.0, "high": 1.0},
+            "by_device_class": {},
+            "naive_by_banner": None,
+        },
+        "signature": signature_of(engine, number, read_key),
+    }
+    doc["max_per_source"] = doc["per_source"]["cap"]
+    doc["self_check"] = check(doc)
+    return doc
+
+
+def _waves(engine: Engine, campaign: Campaign) -> list[dict[str, Any]]:
+    waves = []
+    for number, wave in enumerate(campaign.waves, 1):
+        inside = campaign.times[wave.first : wave.last]
+        minutes = np.bincount(((inside - inside[0]) // 60_000_000).astype(np.int64)) if len(inside) else np.zeros(1)
+        sources, fresh = engine.rows(
+            "SELECT count(DISTINCT b.client_ip), count(DISTINCT CASE WHEN s.first_seen >= $low THEN b.client_ip END) FROM belonging AS b"
+            " JOIN campaign_sources AS s ON s.campaign = b.campaign AND s.client_ip = b.client_ip"
+            " WHERE b.campaign = $campaign AND b.received_at BETWEEN $low AND $high",
+            campaign=campaign.number,
+            low=int(inside[0]),
+            high=int(inside[-1]),
+        )[0]
+        waves.append(
+            {
+                "number": number,
+                "start": iso(wave.start),
+                "end": iso(wave.end),
+                "messages": wave.messages,
+                "sources": sources,
+                "new_sources": fresh,
+                "peak_per_minute": int(minutes.max()),
+            }
+        )
+    return waves
+
+
+def _per_source(engine: Engine, campaign: int, row: dict[str, Any]) -> dict[str, Any]:
+    histogram = engine.rows(
+        "SELECT messages, count(*) FROM campaign_sources WHERE campaign = $campaign GROUP BY messages ORDER BY messages", campaign=campaign
+    )
+    sources = sum(count for _, count in histogram)
+    sent = sum(messages * count for messages, count in histogram)
+    cap = max((messages for messages, _ in histogram), default=0)
+    mean = sent / sources if sources else 0.0
+    if not sources:
+        sentence = "No client address was recorded."
+    elif cap <= 20:
+        sentence = f"No address sent more than {cap:,}; {mean:.1f} on average."
+    else:
+        sentence = f"An address sent {mean:.1f} on average, the busiest {cap:,}."
+    return {"histogram": [[m, c] for m, c in histogram[:400]], "mean": round(mean, 3), "cap": cap, "sentence": sentence}
+
+
+def _spread(engine: Engine, campaign: int, sources: int) -> dict[str, Any]:
+    by_asn = engine.rows(
+        "SELECT n.asn, min(n.asn_name), min(n.country), count(*) AS sources, sum(s.messages) AS messages FROM campaign_sources AS s"
+        " JOIN named_sources AS n ON n.client_ip = s.client_ip WHERE s.campaign = $campaign AND n.asn > 0"
+        " GROUP BY n.asn ORDER BY messages DESC, n.asn",
+        campaign=campaign,
+    )
+    by_country = engine.rows(
+        "SELECT n.country, count(*) AS sources, sum(s.messages) AS messages FROM campaign_sources AS s"
+        " JOIN named_sources AS n ON n.client_ip = s.client_ip WHERE s.campaign = $campaign AND n.country <> ''"
+        " GROUP BY n.country ORDER BY messages DESC, n.country",
+        campaign=campaign,
+    )
+    total = sum(int(r[4]) for r in by_asn)
+    curve, sent = [], 0
+    marks = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, len(by_asn)}
+    for rank, found in enumerate(by_asn, 1):
+        sent += int(found[4])
+        if rank in marks:
+            curve.append([rank, round(sent / total, 4)])
+    return {
+        "asn_count": len(by_asn),
+        "country_count": len(by_country),
+        "unknown_sources": sources - sum(r[3] for r in by_asn),
+        "by_asn": [
+            {"asn": a, "name": name, "country": country, "sources": s, "messages": int(m)} for a, name, country, s, m in by_asn[:TOP]
+        ],
+        "by_country": [{"country": c, "sources": s, "messages": int(m)} for c, s, m in by_country[:TOP]],
+        "asn_curve": curve,
+    }
+
+
+def _names(engine: Engine, campaign: int) -> dict[str, Any]:
+    found = {}
+    for column, out in (("ptr_class", "ptr"), ("helo_class", "helo")):
+        found[out] = dict(
+            engine.rows(
+                f"SELECT n.{column}, count(*) FROM campaign_sources AS s JOIN named_sources AS n ON n.client_ip = s.client_ip"  # noqa: S608 our own names
+                f" WHERE s.campaign = $campaign GROUP BY n.{column} ORDER BY count(*) DESC, n.{column}",
+                campaign=campaign,
+            )
+        )
+    return {"ptr": {"end-user": 0, "server": 0, "generic": 0, "none": 0, "unknown": 0} | found["ptr"], "helo": found["helo"]}
+
+
+def _targets(engine: Engine, campaign: int, row: dict[str, Any]) -> dict[str, Any]:
+    domains = engine.rows(
+        "SELECT split_part(d.recipient, '@', 2) AS domain, count(*) AS messages FROM belonging AS b JOIN details AS d ON d.seq = b.seq"
+        " WHERE b.campaign = $campaign GROUP BY split_part(d.recipient, '@', 2) ORDER BY messages DESC, domain",
+        campaign=campaign,
+    )
+    most = engine.number(
+        "SELECT coalesce(max(messages), 0) FROM (SELECT count(*) AS messages FROM belonging AS b JOIN details AS d ON d.seq = b.seq"
+        " WHERE b.campaign = $campaign AND d.recipient <> '' GROUP BY d.recipient) AS x",
+        campaign=campaign,
+    )
+    kinds = {"consumer": 0, "enterprise": 0, "unknown": 0}
+    for domain, messages in domains:
+        kinds["unknown" if not domain else "consumer" if domain in CONSUMER_PROVIDERS else "enterprise"] += messages
+    return {
+        "recipients": row["recipients"],
+        "max_per_recipient": most,
+        "domains": len([d for d, _ in domains if d]),
+        "by_kind": kinds,
+        "by_domain": [{"domain": d, "messages": m} for d, m in domains if d][:TOP],
+    }
+
+
+def _links(engine: Engine, campaign: int, messages: int) -> dict[str, Any]:
+    hosts = engine.number(
+        "SELECT count(DISTINCT h.host) FROM (SELECT unnest(d.hosts) AS host FROM belonging AS b JOIN details AS d ON d.seq = b.seq"
+        " WHERE b.campaign = $campaign) AS h",
+        campaign=campaign,
+    )
+    linked = engine.number(
+        "SELECT count(*) FROM belonging AS b JOIN details AS d ON d.seq = b.seq WHERE b.campaign = $campaign AND len(d.hosts) > 0",
+        campaign=campaign,
+    )
+    patterns = engine.rows(
+        "SELECT g.grammar, count(*) AS messages FROM (SELECT unnest(d.grammars) AS grammar FROM belonging AS b JOIN details AS d"
+        " ON d.seq = b.seq WHERE b.campaign = $campaign) AS g GROUP BY g.grammar ORDER BY messages DESC, g.grammar LIMIT 8",
+        campaign=campaign,
+    )
+    if not linked:
+        sentence = "No message links anywhere."
+    elif hosts > 0.5 * linked:
+        sentence = f"{linked:,} messages link to {hosts:,} hosts: a new host for nearly every message, so a list of hosts comes too late."
+    else:
+        sentence = f"{linked:,} of {messages:,} messages link to {hosts:,} host{'s' if hosts != 1 else ''}."
+    return {
+        "hosts": hosts,
+        "domains": len(_domains(engine, campaign)),
+        "patterns": [{"pattern": p, "messages": m} for p, m in patterns],
+        "sentence": sentence,
+    }
+
+
+def _domains(engine: Engine, campaign: int) -> list[int]:
+    return [
+        key
+        for (key,) in engine.rows(
+            "SELECT DISTINCT k.key FROM keys AS k JOIN belonging AS b ON b.seq = k.seq WHERE b.campaign = $campaign AND k.kind = 7",
+            campaign=campaign,
+        )
+    ]
+
+
+def _authentication(row: dict[str, Any]) -> dict[str, Any]:
+    n = row["messages"]
+    none = n - row["signed"] - row["failed"] - row["unchecked"]
+    if row["unchecked"] == n:
+        sentence = "The border noted no authentication checks."
+    else:
+        sentence = (
+            f"{row['signed']:,} of {n:,} messages were authenticated by a domain, {row['failed']:,} failed a check,"
+            f" {none:,} offered nothing to check, {row['unchecked']:,} were not checked."
+        )
+    return {
+        "pass": row["signed"],
+        "fail": row["failed"],
+        "none": none,
+        "unknown": row["unchecked"],
+        "domains": max(0, row["names"] - 1) if row["signed"] else 0,
+        "sentence": sentence,
+    }

@@ -1,0 +1,101 @@
+"""What ordinary defences would have caught on this very data, and what they would have cost."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from thingwatch.store import Engine
+
+LIMITS_PER_HOUR = (100, 10, 3)
+_Z90 = 1.6448536269514722
+
+
+def wilson(numerator: int, denominator: int) -> tuple[float, float]:
+    """Wilson's score interval, 90 % (Wilson 1927); 0 to 1 when there is nothing to count."""
+    if denominator <= 0:
+        return 0.0, 1.0
+    p, z2 = min(1.0, max(0.0, numerator / denominator)), _Z90 * _Z90
+    centre = (p + z2 / (2 * denominator)) / (1 + z2 / denominator)
+    half = _Z90 / (1 + z2 / denominator) * math.sqrt(p * (1 - p) / denominator + z2 / (4 * denominator**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def share(numerator: int, denominator: int, unit: str, basis: str, unknown: int = 0) -> dict[str, Any]:
+    """A share as the report prints it: what it is a share of, what is unknown, and its 90 % interval."""
+    low, high = wilson(numerator, denominator)
+    return {
+        "numerator": int(numerator),
+        "denominator": denominator,
+        "unit": unit,
+        "unknown": unknown,
+        "low": round(low, 6),
+        "high": round(high, 6),
+        "basis": basis,
+    }
+
+
+def make_defence_tables(engine: Engine, blocklist: bool) -> None:
+    """Count, once for all campaigns, what each defence stops of each campaign and of other mail."""
+    for name in ("large", "nets", "net_times", "hour_counts", "limits", "limit_totals", "first_of_net", "equal_texts"):
+        engine.make(__package__, name)
+    if blocklist:
+        engine.make(__package__, "blocklisted")
+
+
+def defences_of(engine: Engine, campaign: int, messages: int, all_messages: int, blocklist: bool) -> list[dict[str, Any]]:
+    """The counterfactual of one campaign: a row per defence."""
+    unknown = messages - engine.number(
+        "SELECT count(*) FROM belonging WHERE campaign = $campaign AND client_ip IS NOT NULL AND received_at IS NOT NULL",
+        campaign=campaign,
+    )
+    others = all_messages - messages
+    rows = []
+    for limit, stopped, stopped_all in engine.rows(
+        "SELECT l.per_hour, coalesce(m.stopped, 0), l.stopped FROM limit_totals AS l LEFT JOIN limits AS m"
+        " ON m.per_hour = l.per_hour AND m.campaign = $campaign ORDER BY l.per_hour DESC",
+        campaign=campaign,
+    ):
+        rows.append(
+            {
+                "name": f"per-address limit, {limit} an hour",
+                "share": share(stopped, messages, "messages", "mails beyond the limit in their clock hour", unknown),
+                "collateral": share(max(0, stopped_all - stopped), others, "messages", "other mail beyond the limit"),
+                "sentence": f"An address may send {limit} mails an hour; what comes beyond is refused.",
+            }
+        )
+    for kind, label in (("net", "block the /24 (or /64) after its first mail"), ("asn", "block the network (ASN) after its first mail")):
+        found = engine.rows(
+            "SELECT stopped, collateral FROM first_of_net WHERE campaign = $campaign AND kind = $kind",
+            campaign=campaign,
+            kind=kind,
+        )
+        stopped, collateral = found[0] if found else (0, 0)
+        rows.append(
+            {
+                "name": label,
+                "share": share(stopped, messages, "messages", "mails from there after the campaign's first", unknown),
+                "collateral": share(collateral, others, "messages", "other mail from there at any time after"),
+                "sentence": "Whoever sits beside a source is refused with it.",
+            }
+        )
+    found = engine.rows("SELECT stopped FROM equal_texts WHERE campaign = $campaign", campaign=campaign)
+    rows.append(
+        {
+            "name": "refuse equal texts",
+            "share": share(found[0][0] if found else 0, messages, "messages", "mails whose text, names and numbers masked, came before"),
+            "collateral": None,
+            "sentence": "A filter that knows every text seen before, after masking names and numbers: kinder than a plain hash.",
+        }
+    )
+    if blocklist:
+        found = engine.rows("SELECT listed FROM blocklisted WHERE campaign = $campaign", campaign=campaign)
+        rows.append(
+            {
+                "name": "the blocklist you gave",
+                "share": share(found[0][0] if found else 0, messages, "messages", "mails from listed addresses", unknown),
+                "collateral": None,
+                "sentence": "Addresses on the list at any time; when they were listed is not known.",
+            }
+        )
+    return rows

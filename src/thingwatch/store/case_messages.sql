@@ -1,0 +1,16 @@
+-- messages.parquet: one row per message read, in input order.
+SELECT
+    row_number() OVER (ORDER BY d.seq) - 1 AS seq,
+    d.message_id AS message_id,
+    make_timestamptz(d.received_at) AS received_at,
+    d.client_ip AS client_ip,
+    v.campaign_id AS campaign_id,
+    format('l-{:x}', CASE WHEN c.seq IS NOT NULL THEN c.lure ELSE l.lure END) AS lure_id,
+    CAST(w.number AS INTEGER) AS wave,
+    d.place AS place
+FROM details AS d
+LEFT JOIN campaign_members AS c ON c.seq = d.seq
+LEFT JOIN campaign_names AS v ON v.campaign = c.campaign
+LEFT JOIN members AS l ON l.seq = d.seq
+LEFT JOIN campaign_waves AS w ON w.campaign = c.campaign AND d.received_at BETWEEN w.low AND w.high
+ORDER BY d.seq

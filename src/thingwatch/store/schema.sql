@@ -1,0 +1,47 @@
+-- The tables a run works on, and the files a case holds. The reference page docs/tables.md is made from this
+-- file. Hashes are 64-bit, kept as signed integers because every engine has those; 0 stands for "none".
+
+CREATE TABLE mails ( -- one row per message read, without its text
+    seq BIGINT, -- place in input order, from 0
+    place VARCHAR, -- where the message stands: file and byte offset, archive member or log line
+    message_id VARCHAR, -- Message-ID without angle brackets
+    received_at BIGINT, -- microseconds since 1970, UTC, by the border's clock; null when it wrote none
+    client_ip VARCHAR, -- who connected to the border, canonical text; null when not recorded
+    helo VARCHAR, -- what HELO or EHLO said
+    ptr VARCHAR, -- the name the border found for the address; empty when none or not recorded
+    mail_from VARCHAR, -- envelope sender's domain
+    header_from VARCHAR, -- address in From:
+    from_name VARCHAR, -- display name in From:
+    recipient VARCHAR, -- first recipient
+    recipients INTEGER, -- how many recipients
+    subject VARCHAR, -- decoded and cleaned
+    size INTEGER, -- bytes of the whole mail
+    words INTEGER, -- words of its text that were read
+    media VARCHAR, -- text, html, image-only, one line, none, or not read (a log has no text)
+    spf VARCHAR, -- the border's word (RFC 8601), empty when it said nothing
+    dkim VARCHAR, -- likewise
+    dmarc VARCHAR, -- likewise
+    signer VARCHAR, -- the domain that passed authentication, empty when none did
+    list_id VARCHAR, -- List-Id (RFC 2919)
+    name VARCHAR, -- under whose name it comes: list, signer or reporting host; empty when none is proven
+    reply BOOLEAN, -- In-Reply-To or References present
+    forward BOOLEAN, -- the subject begins as an answer's or a forward's does
+    automatic BOOLEAN, -- delivery report or automatic answer
+    logged BOOLEAN, -- known from a log or export only
+    hosts VARCHAR[], -- hosts its links lead to, at most six
+    grammars VARCHAR[], -- how its links are written, random parts masked, at most four
+    dialect BIGINT, -- header order and casing, Message-ID, Date and mailer, as one hash
+    id_form BIGINT, -- Message-ID with the lengths of its parts
+    mime_form BIGINT, -- how Content-Type and boundary are written
+    layout BIGINT, -- MIME tree and skeleton of HTML elements
+    helo_form BIGINT, -- HELO without letters and digits
+    sender_form BIGINT, -- envelope sender without letters and digits, and size class: all a log shows
+    exact BIGINT, -- the blurred text as one hash
+    defects VARCHAR[] -- breaches of format, by name
+);
+
+CREATE TABLE keys ( -- one row per key of a message that can bring it together with others
+    seq BIGINT, -- the message
+    kind TINYINT, -- 1 shingle, 2 line, 3 whole text, 4 subject, 5 subject words, 6 host, 7 domain, 8 grammar, 9 file, 10 file part, 11 image form
+    key BIGINT -- hash of the trait
+);

@@ -1,0 +1,348 @@
+"""The driver at rest: many mails through all the stages, in order, to one case folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from thingwatch import __version__
+from thingwatch.act import write_case, write_page
+from thingwatch.config import Settings
+from thingwatch.errors import ContradictionError, InputError
+from thingwatch.fingerprint import KINDS
+from thingwatch.fingerprint.readable import readable_hand, readable_keys, specimen
+from thingwatch.group import Join, group
+from thingwatch.identify import Networks, name_sources
+from thingwatch.judge import Facts, judge
+from thingwatch.kernel import Digest, Progress, digest_all, messages_at
+from thingwatch.model import Message, Reason
+from thingwatch.outcome import RANK, headline, sentence_of, smallest_seen
+from thingwatch.profile import Campaign, facts_of, iso, portrait, prepare
+from thingwatch.read import Border
+import pyarrow as pa
+
+from thingwatch.store import Engine, query
+
+# What grouping asks of a message; everything else stays in the Parquet files until a profile wants it.
+HOT_COLUMNS = (
+    "seq, message_id, received_at, client_ip, header_from, signer, list_id, name, reply, forward, automatic, logged,"
+    " recipient, size, media, spf, dkim, dmarc, dialect, id_form, mime_form, layout, helo_form, sender_form"
+)
+MAX_PORTRAITS = 1000  # campaigns described in report.json; campaigns.parquet lists all
+MAX_SPECIMENS = 240  # messages read again to be shown
+EXAMPLES = 12  # messages read again per campaign to name its keys
+
+
+class Outcome(NamedTuple):
+    """What a run gives its caller: the report as written, and whether anything had to be skipped."""
+
+    report: dict[str, Any]
+    partial: bool
+
+
+def uncover(
+    paths: Sequence[Path],
+    out: Path,
+    settings: Settings,
+    networks: Networks,
+    blocklist: list[str] | None = None,
+    progress: Progress = lambda stage, rows: None,
+) -> Outcome:
+    """Find the campaigns in the mail at *paths*, and write the case folder *out*.
+
+    Raises InputError for input that cannot be read at all, OutputError for a case that cannot be written,
+    ContradictionError for a profile whose numbers contradict each other.
+    """
+    outcome: list[Outcome] = []
+
+    def fill(folder: Path) -> None:
+        work = Path(settings.temp_folder or folder) / ".work"
+        work.mkdir(parents=True, exist_ok=True)
+        try:
+            outcome.append(_run(paths, folder, work, settings, networks, blocklist, progress))
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+    write_case(out, fill)
+    return outcome[0]
+
+
+def _run(
+    paths: Sequence[Path],
+    folder: Path,
+    work: Path,
+    settings: Settings,
+    networks: Networks,
+    blocklist: list[str] | None,
+    progress: Progress,
+) -> Outcome:
+    stages = _Stages(progress)
+    border = Border.of(settings.border)
+    digests = digest_all(paths, border, settings, work, progress)
+    messages = sum(digest.messages for digest in digests)
+    if not messages and not any(digest.skips for digest in digests):
+        raise InputError(f"{', '.join(map(str, paths))}: no mail in it; name an mbox, a Maildir, .eml files or a mail log")
+    stages.done("read and fingerprint", messages)
+    with Engine(settings, work) as engine:
+        load_tables(engine, work)
+        joins = group(engine, settings)
+        stages.done("group", engine.number("SELECT count(*) FROM campaign_members"))
+        campaigns = prepare(engine, settings, lambda addresses: name_sources(addresses, networks), blocklist)
+        judged = _judged(engine, campaigns, settings)
+        stages.done("identify and judge", len(campaigns))
+        documents = _documents(engine, judged, paths, border, settings, messages, blocklist is not None)
+        _explain_joins(joins, judged, documents)
+        report = _report(engine, documents, digests, paths, settings, networks, messages)
+        _refuse_contradictions(documents)
+        stages.done("profile", len(documents))
+        _write_tables(engine, folder, judged, settings)
+    report["stages"] = stages.rows
+    (folder / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    write_page(report, folder / "report.html")
+    stages.done("write", len(documents))
+    return Outcome(report, bool(report["totals"]["skipped"]))
+
+
+class _Stages:
+    """How long each stage took, for the report."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._progress = progress
+        self._since = time.perf_counter()
+
+    def done(self, name: str, rows: int) -> None:
+        """Note that the stage *name* ended with *rows* rows."""
+        now = time.perf_counter()
+        self.rows.append({"name": name, "seconds": round(now - self._since, 2), "rows": rows})
+        self._since = now
+        self._progress(name, rows)
+
+
+def load_tables(engine: Engine, work: Path) -> None:
+    """Make ``mails`` and the views ``details`` and ``keys`` of what the workers left in *work*."""
+    engine.read_parquet("details", work / "mails-*.parquet")
+    engine.read_parquet("keys", work / "keys-*.parquet")
+    engine.run(f"CREATE OR REPLACE TABLE mails AS SELECT {HOT_COLUMNS}, received_at // 600000000 AS bin FROM details")  # noqa: S608 our own names
+
+
+class _Judged(NamedTuple):
+    campaign: Campaign
+    verdict: str
+    kind: str
+    reasons: list[Reason]
+    facts: Facts
+
+
+def _judged(engine: Engine, campaigns: list[Campaign], settings: Settings) -> list[_Judged]:
+    """Every campaign with its verdict: attacks first, then unsure, then bulk, each by size."""
+    judged = []
+    for campaign in campaigns:
+        facts = Facts(**facts_of(engine, campaign))
+        found = judge(facts, settings)
+        judged.append(_Judged(campaign, found.verdict.value, found.kind, found.reasons, facts))
+    judged.sort(key=lambda j: (RANK[j.verdict], -j.facts.messages, j.campaign.id))
+    return judged
+
+
+def _documents(
+    engine: Engine,
+    judged: list[_Judged],
+    paths: Sequence[Path],
+    border: Border,
+    settings: Settings,
+    messages: int,
+    blocklist: bool,
+) -> list[dict[str, Any]]:
+    shown = judged[:MAX_PORTRAITS]
+    everything = engine.arrow("SELECT received_at FROM mails WHERE received_at IS NOT NULL ORDER BY received_at")["received_at"].to_numpy()
+    examples = messages_at(paths, border, settings, _examples(engine, shown))
+    named: dict[int, dict[int, str]] = {}
+
+    def show(seq: int) -> str:
+        message = examples.get(seq)
+        return specimen(message) if message is not None and not message.logged else ""
+
+    def read_key(seq: int, key: int) -> str:
+        if seq not in named:
+            message = examples.get(seq)
+            named[seq] = {} if message is None else {found.key: found.text for found in readable_keys(message)}
+        return named[seq].get(key, "")
+
+    documents = []
+    for item in shown:
+        document = portrait(engine, item.campaign, everything, messages, show, read_key, blocklist)
+        for row in document["signature"]:
+            family, name = KINDS[row.pop("kind")]
+            row["family"] = family.value
+            row["key"] = f"{name}: {row['key']}"
+        document["signature"] += _hands(engine, item.campaign, examples, messages)
+        document["signature"].sort(key=lambda row: -row["weight"])
+        document |= {
+            "verdict": item.verdict,
+            "kind": item.kind,
+            "headline": sentence_of(document, item.verdict, item.kind),
+            "reasons": [_as_dict(reason) for reason in item.reasons],
+            "joined": [],
+        }
+        documents.append(document)
+    return documents
+
+
+def _as_dict(reason: Reason) -> dict[str, Any]:
+    return {
+        "name": reason.name,
+        "weight": reason.weight,
+        "sentence": reason.sentence,
+        "evidence": [{"where": e.where, "value": e.value} for e in reason.evidence],
+    }
+
+
+def _examples(engine: Engine, shown: list[_Judged]) -> list[int]:
+    """The messages to read again: one per lure, and those that show the strongest keys, the first campaigns first."""
+    wanted: dict[int, None] = {}
+    for item in shown:
+        if len(wanted) > MAX_SPECIMENS * (1 if item.verdict == "bulk" else 3):
+            break
+        for (seq,) in engine.rows(
+            "SELECT min(example) FROM subjects WHERE campaign = $campaign GROUP BY lure, subject ORDER BY sum(messages) DESC LIMIT 12",
+            campaign=item.campaign.number,
+        ):
+            wanted[seq] = None
+        for (seq,) in engine.rows(
+            "SELECT example FROM (SELECT example, max(messages * weight) AS worth FROM signature_keys WHERE campaign = $campaign"
+            " GROUP BY example) AS x ORDER BY worth DESC, example LIMIT $most",
+            campaign=item.campaign.number,
+            most=EXAMPLES,
+        ):
+            wanted[seq] = None
+    return list(wanted)
+
+
+def _hands(engine: Engine, campaign: Campaign, examples: dict[int, Message], all_messages: int) -> list[dict[str, Any]]:
+    """The dialects of a campaign as rows of its signature."""
+    rows = engine.rows(query("thingwatch.profile", "dialect_odds"), campaign=campaign.number, all_messages=all_messages)
+    found = []
+    for dialect, messages, others, weight, example in rows:
+        message = examples.get(example)
+        text = readable_hand(message)["dialect"] if message is not None and message.headers else f"no example kept ({dialect & 0xFFFFFFFF:08x})"
+        found.append(
+            {"family": "client", "key": f"dialect: {text}", "weight": round(weight, 1), "messages": messages, "others": others}
+        )
+    return found
+
+
+def _explain_joins(joins: list[Join], judged: list[_Judged], documents: list[dict[str, Any]]) -> None:
+    """Put the joins between lures, with their reasons, into the campaigns they made."""
+    lure_ids = {doc["id"]: {lure["id"] for lure in doc["lures"]} for doc in documents}
+    for join in sorted(joins, key=lambda j: -sum(r.weight for r in j.reasons)):
+        ends = [f"l-{lure & 0xFFFFFFFFFFFF:x}" for lure in (join.lure, join.other)]
+        for document in documents:
+            if ends[0] in lure_ids[document["id"]] and ends[1] in lure_ids[document["id"]] and len(document["joined"]) < 40:
+                document["joined"].append(
+                    {
+                        "from": ends[0],
+                        "to": ends[1],
+                        "reasons": [{"name": r.name, "weight": r.weight, "sentence": r.sentence} for r in join.reasons],
+                    }
+                )
+                break
+
+
+def _report(
+    engine: Engine,
+    documents: list[dict[str, Any]],
+    digests: list[Digest],
+    paths: Sequence[Path],
+    settings: Settings,
+    networks: Networks,
+    messages: int,
+) -> dict[str, Any]:
+    skips: Counter[str] = Counter()
+    defects: Counter[str] = Counter()
+    for digest in digests:
+        skips.update(digest.skips)
+        defects.update(digest.defects)
+    sources, no_ip, no_time, logged, first, last = engine.rows(
+        "SELECT count(DISTINCT client_ip), sum(CASE WHEN client_ip IS NULL THEN 1 ELSE 0 END),"
+        " sum(CASE WHEN received_at IS NULL THEN 1 ELSE 0 END), sum(CASE WHEN logged THEN 1 ELSE 0 END),"
+        " min(received_at), max(received_at) FROM mails"
+    )[0]
+    verdicts = Counter(doc["verdict"] for doc in documents)
+    report = {
+        "schema": 1,
+        "program": {"name": "thingwatch", "version": __version__},
+        "made_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "input": {
+            "paths": [str(path) for path in paths],
+            "first_seen": iso(first),
+            "last_seen": iso(last),
+            "border": list(settings.border),
+        },
+        "totals": {
+            "messages": messages,
+            "sources": sources,
+            "campaigns": len(documents),
+            "attacks": verdicts["attack"],
+            "bulk": verdicts["bulk"],
+            "unsure": verdicts["unsure"],
+            "skipped": sum(skips.values()),
+            "skips": dict(sorted(skips.items())),
+            "defects": dict(sorted(defects.items())),
+            "without_client_ip": no_ip or 0,
+            "without_received_at": no_time or 0,
+            "logged_only": logged or 0,
+        },
+        "headline": "",
+        "smallest_seen": smallest_seen(settings),
+        "reference": {"network": networks.reference},
+        "stages": [],
+        "settings": {name: getattr(settings, name) for name in settings.__dataclass_fields__ if name != "temp_folder"},
+        "campaigns": documents,
+    }
+    report["headline"] = headline(report)
+    return report
+
+
+def _refuse_contradictions(documents: list[dict[str, Any]]) -> None:
+    for document in documents:
+        failed = [check["sentence"] for check in document["self_check"] if not check["passed"]]
+        if failed:
+            raise ContradictionError(
+                f"{document['id']}: the profile contradicts itself ({' '.join(failed)});"
+                " please report this with the version; nothing was written"
+            )
+
+
+def _write_tables(engine: Engine, folder: Path, judged: list[_Judged], settings: Settings) -> None:
+    """The Parquet files of the case; see docs/tables.md for every column."""
+    _add_verdicts(engine, judged)
+    for name in ("messages", "sources", "campaigns", "waves", "keys"):
+        engine.write_parquet(query("thingwatch.store", f"case_{name}"), folder / f"{name}.parquet")
+
+
+def _add_verdicts(engine: Engine, judged: list[_Judged]) -> None:
+    engine.add(
+        "verdicts",
+        pa.table(
+            {
+                "campaign": pa.array([j.campaign.number for j in judged], pa.int64()),
+                "verdict": pa.array([j.verdict for j in judged], pa.string()),
+                "kind": pa.array([j.kind for j in judged], pa.string()),
+                "bits": pa.array([sum(r.weight for r in j.reasons) for j in judged], pa.float64()),
+            }
+        ),
+    )
+    rows = [
+        (j.campaign.number, number, int(j.campaign.times[wave.first]), int(j.campaign.times[wave.last - 1]), wave.start, wave.end, wave.messages)
+        for j in judged
+        for number, wave in enumerate(j.campaign.waves, 1)
+    ]
+    names = ("campaign", "number", "low", "high", "starts", "ends", "messages")
+    engine.add("campaign_waves", pa.table({n: pa.array([r[i] for r in rows], pa.int64()) for i, n in enumerate(names)}))
