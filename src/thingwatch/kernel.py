@@ -23,6 +23,11 @@ from thingwatch.model import Message, Skip
 from thingwatch.read import Border, Load, messages_in, plan
 
 ROW_BITS = 40  # a message's seq is the load's number and its row there: order without counting first
+# Columns whose values repeat within a load; for the others a dictionary costs more than it saves.
+REPEATING = [
+    "client_ip", "helo", "ptr", "mail_from", "header_from", "from_name", "subject", "media", "spf", "dkim", "dmarc",
+    "signer", "list_id", "name",
+]  # fmt: skip
 BATCH = 1024  # messages fingerprinted at a time: enough to amortise, little enough for the cache
 Progress = Callable[[str, int], None]
 
@@ -48,10 +53,8 @@ def digest(load: Load, number: int, border: Border, folder: Path) -> Digest:
     defects: Counter[str] = Counter()
     rows = 0
     with (
-        pq.ParquetWriter(folder / f"mails-{number:07d}.parquet", _with_seq(MAILS_SCHEMA), compression="lz4") as mails,
-        pq.ParquetWriter(
-            folder / f"keys-{number:07d}.parquet", KEY_ROWS, compression="none", use_dictionary=["kind"]
-        ) as keys,
+        _writer(folder / f"mails-{number:07d}.parquet", _with_seq(MAILS_SCHEMA), REPEATING) as mails,
+        _writer(folder / f"keys-{number:07d}.parquet", KEY_ROWS, ["kind"]) as keys,
     ):
         for batch in _batches(_counted(messages_in(load, border), skips, places)):
             for message in batch:
@@ -66,6 +69,11 @@ def digest(load: Load, number: int, border: Border, folder: Path) -> Digest:
             rows += len(batch)
     gc.enable()
     return Digest(number, rows, dict(skips), places, dict(defects))
+
+
+def _writer(path: Path, schema: pa.Schema, repeating: list[str]) -> pq.ParquetWriter:
+    # Written once and read a few times within the minute: statistics and compression cost more than they save.
+    return pq.ParquetWriter(path, schema, compression="none", use_dictionary=repeating, write_statistics=False)
 
 
 def _with_seq(schema: pa.Schema) -> pa.Schema:

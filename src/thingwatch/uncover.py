@@ -23,7 +23,7 @@ from thingwatch.judge import Facts, judge
 from thingwatch.kernel import Digest, Progress, digest_all, messages_at
 from thingwatch.model import Message, Reason
 from thingwatch.outcome import RANK, headline, sentence_of, smallest_seen
-from thingwatch.profile import Campaign, facts_of, iso, portrait, prepare
+from thingwatch.profile import Campaign, Tallies, facts_of, iso, lure_id, portrait, prepare
 from thingwatch.read import Border
 import pyarrow as pa
 
@@ -32,10 +32,11 @@ from thingwatch.store import Engine, query
 # What grouping asks of a message; everything else stays in the Parquet files until a profile wants it.
 HOT_COLUMNS = (
     "seq, message_id, received_at, client_ip, header_from, signer, list_id, name, reply, forward, automatic, logged,"
-    " recipient, size, media, spf, dkim, dmarc, dialect, id_form, mime_form, layout, helo_form, sender_form"
+    " recipient, size, media, spf, dkim, dmarc, dialect, id_form, mime_form, layout, helo_form, sender_form, mail_from, line"
 )
 MAX_PORTRAITS = 1000  # campaigns described in report.json; campaigns.parquet lists all
 MAX_SPECIMENS = 240  # messages read again to be shown
+LURE_EXAMPLES = 12  # lures of a campaign shown with a specimen
 EXAMPLES = 12  # messages read again per campaign to name its keys
 
 
@@ -93,10 +94,10 @@ def _run(
         load_tables(engine, work)
         joins = group(engine, settings)
         stages.done("group", engine.number("SELECT count(*) FROM campaign_members"))
-        campaigns = prepare(engine, settings, lambda addresses: name_sources(addresses, networks), blocklist)
-        judged = _judged(engine, campaigns, settings)
+        campaigns, tallies = prepare(engine, settings, lambda addresses: name_sources(addresses, networks), blocklist)
+        judged = _judged(tallies, campaigns, settings)
         stages.done("identify and judge", len(campaigns))
-        documents = _documents(engine, judged, paths, border, settings, messages, blocklist is not None)
+        documents = _documents(engine, tallies, judged, paths, border, settings, messages)
         _explain_joins(joins, judged, documents)
         report = _report(engine, documents, digests, paths, settings, networks, messages)
         _refuse_contradictions(documents)
@@ -140,11 +141,11 @@ class _Judged(NamedTuple):
     facts: Facts
 
 
-def _judged(engine: Engine, campaigns: list[Campaign], settings: Settings) -> list[_Judged]:
+def _judged(tallies: Tallies, campaigns: list[Campaign], settings: Settings) -> list[_Judged]:
     """Every campaign with its verdict: attacks first, then unsure, then bulk, each by size."""
     judged = []
     for campaign in campaigns:
-        facts = Facts(**facts_of(engine, campaign))
+        facts = Facts(**facts_of(tallies, campaign))
         found = judge(facts, settings)
         judged.append(_Judged(campaign, found.verdict.value, found.kind, found.reasons, facts))
     judged.sort(key=lambda j: (RANK[j.verdict], -j.facts.messages, j.campaign.id))
@@ -153,16 +154,16 @@ def _judged(engine: Engine, campaigns: list[Campaign], settings: Settings) -> li
 
 def _documents(
     engine: Engine,
+    tallies: Tallies,
     judged: list[_Judged],
     paths: Sequence[Path],
     border: Border,
     settings: Settings,
     messages: int,
-    blocklist: bool,
 ) -> list[dict[str, Any]]:
     shown = judged[:MAX_PORTRAITS]
     everything = engine.arrow("SELECT received_at FROM mails WHERE received_at IS NOT NULL ORDER BY received_at")["received_at"].to_numpy()
-    examples = messages_at(paths, border, settings, _examples(engine, shown))
+    examples = messages_at(paths, border, settings, _examples(tallies, shown))
     named: dict[int, dict[int, str]] = {}
 
     def show(seq: int) -> str:
@@ -177,12 +178,12 @@ def _documents(
 
     documents = []
     for item in shown:
-        document = portrait(engine, item.campaign, everything, messages, show, read_key, blocklist)
+        document = portrait(tallies, item.campaign, everything, messages, show, read_key)
         for row in document["signature"]:
             family, name = KINDS[row.pop("kind")]
             row["family"] = family.value
             row["key"] = f"{name}: {row['key']}"
-        document["signature"] += _hands(engine, item.campaign, examples, messages)
+        document["signature"] += _hands(tallies, item.campaign, examples)
         document["signature"].sort(key=lambda row: -row["weight"])
         document |= {
             "verdict": item.verdict,
@@ -204,34 +205,27 @@ def _as_dict(reason: Reason) -> dict[str, Any]:
     }
 
 
-def _examples(engine: Engine, shown: list[_Judged]) -> list[int]:
-    """The messages to read again: one per lure, and those that show the strongest keys, the first campaigns first."""
+def _examples(tallies: Tallies, shown: list[_Judged]) -> list[int]:
+    """The messages to read again: those that show lures, keys and dialects, of the first campaigns first."""
     wanted: dict[int, None] = {}
     for item in shown:
         if len(wanted) > MAX_SPECIMENS * (1 if item.verdict == "bulk" else 3):
             break
-        for (seq,) in engine.rows(
-            "SELECT min(example) FROM subjects WHERE campaign = $campaign GROUP BY lure, subject ORDER BY sum(messages) DESC LIMIT 12",
-            campaign=item.campaign.number,
-        ):
-            wanted[seq] = None
-        for (seq,) in engine.rows(
-            "SELECT example FROM (SELECT example, max(messages * weight) AS worth FROM signature_keys WHERE campaign = $campaign"
-            " GROUP BY example) AS x ORDER BY worth DESC, example LIMIT $most",
-            campaign=item.campaign.number,
-            most=EXAMPLES,
-        ):
-            wanted[seq] = None
+        number = item.campaign.number
+        lures = [lure for lure, *_ in tallies.lures.of(number)[:LURE_EXAMPLES]]
+        wanted.update(dict.fromkeys(tallies.subjects.of((number, lure))[0][1] for lure in lures))
+        wanted.update(dict.fromkeys(example for *_, example in tallies.dialects.of(number)))
+        keyed = dict.fromkeys(example for *_, example in tallies.keys.of(number))
+        wanted.update(dict.fromkeys(list(keyed)[:EXAMPLES]))
     return list(wanted)
 
 
-def _hands(engine: Engine, campaign: Campaign, examples: dict[int, Message], all_messages: int) -> list[dict[str, Any]]:
+def _hands(tallies: Tallies, campaign: Campaign, examples: dict[int, Message]) -> list[dict[str, Any]]:
     """The dialects of a campaign as rows of its signature."""
-    rows = engine.rows(query("thingwatch.profile", "dialect_odds"), campaign=campaign.number, all_messages=all_messages)
     found = []
-    for dialect, messages, others, weight, example in rows:
+    for dialect, messages, others, weight, example in tallies.dialects.of(campaign.number):
         message = examples.get(example)
-        text = readable_hand(message)["dialect"] if message is not None and message.headers else f"no example kept ({dialect & 0xFFFFFFFF:08x})"
+        text = readable_hand(message)["dialect"] if message is not None else f"no example kept ({dialect & 0xFFFFFFFF:08x})"
         found.append(
             {"family": "client", "key": f"dialect: {text}", "weight": round(weight, 1), "messages": messages, "others": others}
         )
@@ -242,7 +236,7 @@ def _explain_joins(joins: list[Join], judged: list[_Judged], documents: list[dic
     """Put the joins between lures, with their reasons, into the campaigns they made."""
     lure_ids = {doc["id"]: {lure["id"] for lure in doc["lures"]} for doc in documents}
     for join in sorted(joins, key=lambda j: -sum(r.weight for r in j.reasons)):
-        ends = [f"l-{lure & 0xFFFFFFFFFFFF:x}" for lure in (join.lure, join.other)]
+        ends = [lure_id(lure) for lure in (join.lure, join.other)]
         for document in documents:
             if ends[0] in lure_ids[document["id"]] and ends[1] in lure_ids[document["id"]] and len(document["joined"]) < 40:
                 document["joined"].append(
@@ -339,10 +333,3 @@ def _add_verdicts(engine: Engine, judged: list[_Judged]) -> None:
             }
         ),
     )
-    rows = [
-        (j.campaign.number, number, int(j.campaign.times[wave.first]), int(j.campaign.times[wave.last - 1]), wave.start, wave.end, wave.messages)
-        for j in judged
-        for number, wave in enumerate(j.campaign.waves, 1)
-    ]
-    names = ("campaign", "number", "low", "high", "starts", "ends", "messages")
-    engine.add("campaign_waves", pa.table({n: pa.array([r[i] for r in rows], pa.int64()) for i, n in enumerate(names)}))

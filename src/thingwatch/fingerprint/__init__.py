@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from thingwatch.fingerprint.attachment import form_of, sampled, telling
-from thingwatch.fingerprint.client import client_traits
+from thingwatch.fingerprint.client import client_traits, line_of
 from thingwatch.fingerprint.hashing import U64, hash_all
 from thingwatch.fingerprint.kinds import (
     DOMAIN,
@@ -40,6 +40,7 @@ __all__ = ["KEYS_SCHEMA", "KINDS", "MAILS_SCHEMA", "Fingerprints", "fingerprint"
 # What mail programs put before the subject of an answer or a forward, in the languages they come in.
 _FORWARD = re.compile(r"\s*(?:re|fwd?|aw|wg|sv|vs|rv|tr|rif|i|res|enc|antw|doorst|odp|pd|ynt|ilt)(?:\[\d+\])?\s*:", re.I)
 
+MAX_SIZE = (1 << 31) - 1  # bytes; a log may claim any number
 ONE_LINE_WORDS = 24  # a text of at most so many words is called one line; ten may be strays
 
 MAILS_SCHEMA = pa.schema(
@@ -78,6 +79,7 @@ MAILS_SCHEMA = pa.schema(
         ("helo_form", pa.int64()),
         ("sender_form", pa.int64()),
         ("exact", pa.int64()),
+        ("line", pa.int8()),
         ("defects", pa.list_(pa.string())),
     ]
 )
@@ -138,6 +140,11 @@ class _KeyTable:
         self.kinds.append(np.full(len(kept), kind, dtype=np.int8))
         self.keys.append(salted(kind, kept))
 
+    def add_once(self, kind: int, rows: np.ndarray[tuple[int], np.dtype[np.int64]], keys: U64) -> None:
+        """As ``add``, but a row that has a key twice (four icons of one size) has it once."""
+        pairs = dict.fromkeys(zip(rows.tolist(), keys.tolist(), strict=True))
+        self.add(kind, np.array([row for row, _ in pairs]), np.array([key for _, key in pairs], dtype=np.uint64))
+
     def add_grid(self, kind: int, grid: U64) -> None:
         """A row of keys per message."""
         self.add(kind, np.repeat(np.arange(grid.shape[0]), grid.shape[1]), grid.ravel())
@@ -171,11 +178,11 @@ def _add_attachments(table: _KeyTable, messages: Sequence[Message]) -> None:
         return
     exact, near = sampled([a.content for a in found])
     where = np.array(rows)
-    table.add(FILE, where, exact)
-    table.add(FILE_PART, np.repeat(where, near.shape[1]), near.ravel())
+    table.add_once(FILE, where, exact)
+    table.add_once(FILE_PART, np.repeat(where, near.shape[1]), near.ravel())
     images = [i for i, a in enumerate(found) if a.media_type.startswith("image/")]
     if images:
-        table.add(IMAGE_FORM, where[images], hash_all([form_of(found[i]) for i in images]))
+        table.add_once(IMAGE_FORM, where[images], hash_all([form_of(found[i]) for i in images]))
 
 
 def fingerprint(messages: Sequence[Message]) -> Fingerprints:
@@ -214,19 +221,19 @@ def fingerprint(messages: Sequence[Message]) -> Fingerprints:
     columns = dict(zip(Message._fields, zip(*messages, strict=True), strict=True)) if n else {f: () for f in Message._fields}
     mails = pa.Table.from_arrays(
         [
-            pa.array(columns["place"], pa.string()),
-            pa.array(columns["message_id"], pa.string()),
+            _texts(columns["place"]),
+            _texts(columns["message_id"]),
             pa.array(columns["received_at"], pa.int64()),
-            pa.array(columns["client_ip"], pa.string()),
-            pa.array(columns["helo"], pa.string()),
-            pa.array(columns["ptr"], pa.string()),
-            pa.array([m.rpartition("@")[2] for m in columns["mail_from"]], pa.string()),
-            pa.array(columns["header_from"], pa.string()),
-            pa.array(columns["from_name"], pa.string()),
-            pa.array([r[0] if r else "" for r in columns["rcpt_to"]], pa.string()),
+            _texts(columns["client_ip"]),
+            _texts(columns["helo"]),
+            _texts(columns["ptr"]),
+            _texts([m.rpartition("@")[2] for m in columns["mail_from"]]),
+            _texts(columns["header_from"]),
+            _texts(columns["from_name"]),
+            _texts([r[0] if r else "" for r in columns["rcpt_to"]]),
             pa.array(list(map(len, columns["rcpt_to"])), pa.int32()),
-            pa.array(columns["subject"], pa.string()),
-            pa.array(columns["size"], pa.int32()),
+            _texts(columns["subject"]),
+            pa.array([min(size, MAX_SIZE) for size in columns["size"]], pa.int32()),
             pa.array(shreds.words, pa.int32()),
             pa.array(
                 [
@@ -235,12 +242,12 @@ def fingerprint(messages: Sequence[Message]) -> Fingerprints:
                 ],
                 pa.string(),
             ),
-            pa.array([a.spf for a in columns["authentication"]], pa.string()),
-            pa.array([a.dkim for a in columns["authentication"]], pa.string()),
-            pa.array([a.dmarc for a in columns["authentication"]], pa.string()),
-            pa.array([a.domain for a in columns["authentication"]], pa.string()),
-            pa.array(columns["list_id"], pa.string()),
-            pa.array(list(map(_name_of, messages)), pa.string()),
+            _texts([a.spf for a in columns["authentication"]]),
+            _texts([a.dkim for a in columns["authentication"]]),
+            _texts([a.dmarc for a in columns["authentication"]]),
+            _texts([a.domain for a in columns["authentication"]]),
+            _texts(columns["list_id"]),
+            _texts(list(map(_name_of, messages))),
             pa.array(columns["reply"], pa.bool_()),
             pa.array([_FORWARD.match(s) is not None for s in columns["subject"]], pa.bool_()),
             pa.array(columns["automatic"], pa.bool_()),
@@ -254,6 +261,7 @@ def fingerprint(messages: Sequence[Message]) -> Fingerprints:
             _signed(shape_hashes([m.helo.encode("utf-8", "replace") for m in messages])),
             _signed(sender_form ^ hash_all(size_class)),
             _signed(np.where(shreds.words >= WHOLE_WORDS, shreds.exact, np.uint64(0))),
+            pa.array([line_of(m.ptr, m.client_ip) for m in messages], pa.int8()),
             pa.array(columns["defects"], pa.list_(pa.string())),
         ],
         schema=MAILS_SCHEMA,
@@ -269,6 +277,14 @@ def _name_of(message: Message) -> str:
         host = message.header_from.rpartition("@")[2] or message.message_id.rpartition("@")[2] or message.helo
         return "report:" + host.lower()
     return message.authentication.domain
+
+
+def _texts(values: Sequence[str | None]) -> pa.Array:
+    """A column of text; JSON logs can spell lone surrogates, which no UTF-8 column holds."""
+    try:
+        return pa.array(values, pa.string())
+    except UnicodeEncodeError:
+        return pa.array([v and v.encode("utf-8", "replace").decode() for v in values], pa.string())
 
 
 def _signed(hashes: U64) -> pa.Array:

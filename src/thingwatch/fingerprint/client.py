@@ -28,6 +28,8 @@ _ON_THE_WAY = re.compile(
     rb"x-mailman|list-|precedence|errors-to|resent-|status|x-status|x-uid|x-keywords|content-length|lines|"
     rb"sender|cc|bcc|reply-to|in-reply-to|references|content-transfer-encoding)"
 )
+MAX_NAME_BYTES = 2000  # names of headers, together, that are worth remembering; a mail has 100 to 600
+MAX_HEADERS = 120  # headers that count as habit; a mail has 8 to 40
 _BOUNDARY = re.compile(rb"boundary\s*=\s*(\"?)([^\";\r\n]*)", re.IGNORECASE)
 _CHARSET = re.compile(rb"charset\s*=\s*(\"?[^\";\s]*)", re.IGNORECASE)
 _DIGITS = re.compile(rb"[0-9]+")
@@ -47,16 +49,33 @@ class ClientTraits(NamedTuple):
     from_form: bytes  # how From is written: quoted, bare, encoded
 
 
-@lru_cache(maxsize=16384)
-def _header_habits(names: tuple[bytes, ...]) -> tuple[bytes, bytes]:
+class _Habits(NamedTuple):
+    order: bytes
+    extras: bytes
+    places: dict[bytes, int]  # lower-case name → its first place among the headers
+
+
+def _header_habits(names: tuple[bytes, ...]) -> _Habits:
     order, extras = [], set()
-    for name in names[:120]:
+    places: dict[bytes, int] = {}
+    for at, name in enumerate(names):
         low = name.lower()
+        places.setdefault(low, at)
+        if at >= MAX_HEADERS:
+            continue
         if low in _STANDARD:
             order.append(name)
         elif not _ON_THE_WAY.match(low):
             extras.add(_DIGITS.sub(b"9", name[:60]))
-    return b" ".join(order), b" ".join(sorted(extras)[:20])
+    return _Habits(b" ".join(order), b" ".join(sorted(extras)[:20]), places)
+
+
+_known_habits = lru_cache(maxsize=8192)(_header_habits)
+
+
+@lru_cache(maxsize=4096)
+def _mailer_form(mailer: bytes) -> bytes:
+    return _DIGITS.sub(b"9", _BLANKS.sub(b" ", mailer.strip()))
 
 
 def _id_domain(domain: bytes, message: Message) -> bytes:
@@ -64,7 +83,7 @@ def _id_domain(domain: bytes, message: Message) -> bytes:
     text = domain.decode("latin-1").lower()
     if not text:
         return b"none"
-    if message.header_from.endswith("@" + text):
+    if (message.header_from or message.mail_from).endswith("@" + text):
         return b"from"
     if text == message.helo.lower():
         return b"helo"
@@ -77,16 +96,21 @@ def _id_domain(domain: bytes, message: Message) -> bytes:
 
 def client_traits(message: Message) -> ClientTraits:
     """The hand behind *message*; empty fields where it shows none (a log line has no headers)."""
-    named: dict[bytes, bytes] = {}
-    names = []
-    for name, value in message.headers:
-        names.append(name)
-        named.setdefault(name.lower(), value)
-    order, extras = _header_habits(tuple(names))
-    raw_id = named.get(b"message-id", b"") or message.message_id.encode("utf-8", "replace")
+    headers = message.headers
+    names = tuple([name for name, _ in headers])
+    # Only headers of common size are remembered: a stranger could fill the memory with others.
+    common = len(names) <= MAX_HEADERS and len(b"".join(names)) <= MAX_NAME_BYTES
+    habits = _known_habits(names) if common else _header_habits(names)
+    order, extras, places = habits
+
+    def value(name: bytes) -> bytes:
+        at = places.get(name)
+        return b"" if at is None else headers[at][1]
+
+    raw_id = value(b"message-id") or message.message_id.encode("utf-8", "replace")
     local, _, domain = raw_id.strip().rpartition(b"@")
     message_id = local + b"@" + _id_domain(domain.rstrip(b"> \t"), message) if raw_id else b""
-    content_type = named.get(b"content-type", b"")[:400]
+    content_type = value(b"content-type")[:400]
     boundary = b""
     form = content_type
     found = _BOUNDARY.search(content_type)
@@ -97,7 +121,7 @@ def client_traits(message: Message) -> ClientTraits:
         found = _CHARSET.search(content_type)
         if found:
             form = content_type[: found.start(1)] + found[1].lower()[:12]
-    sender = named.get(b"from", b"").strip()
+    sender = value(b"from").strip()
     if sender[:1] == b'"':
         from_form = b"quoted"
     elif sender[:2] == b"=?":
@@ -106,14 +130,35 @@ def client_traits(message: Message) -> ClientTraits:
         from_form = b"named" if sender[:1] != b"<" else b"angle"
     else:
         from_form = b"bare"
-    mailer = named.get(b"x-mailer") or named.get(b"user-agent") or b""
+    mailer = value(b"x-mailer") or value(b"user-agent")
     return ClientTraits(
         order,
         extras,
         message_id,
-        named.get(b"date", b"").replace(b"-", b"+")[:80],
-        _DIGITS.sub(b"9", _BLANKS.sub(b" ", mailer[:120].strip())),
+        value(b"date").replace(b"-", b"+")[:80],
+        _mailer_form(mailer[:120]),
         form,
         boundary,
         from_form if message.headers else b"",
     )
+
+
+NO_NAME, ADDRESS_NAME, OTHER_NAME = 0, 1, 2  # what an address is called: nothing, after itself, or something else
+_DIGIT_RUNS = re.compile(r"[0-9]+")
+
+
+def line_of(ptr: str, client_ip: str | None) -> int:
+    """Whether the name of *client_ip* is made from its own digits, as names of customers' lines are."""
+    if not ptr or not client_ip:
+        return NO_NAME
+    if ":" in client_ip:
+        return OTHER_NAME
+    octets = client_ip.split(".")
+    named = ptr.lower()
+    runs = {run.lstrip("0") or "0" for run in _DIGIT_RUNS.findall(named)}
+    if octets[3] in runs and octets[2] in runs:
+        return ADDRESS_NAME
+    # Some networks write the address in hexadecimal or without separators.
+    low = int(octets[2]), int(octets[3])
+    tight = f"{low[0]:03d}{low[1]:03d}", f"{low[0]:02x}{low[1]:02x}"
+    return ADDRESS_NAME if any(form in named for form in tight) else OTHER_NAME

@@ -17,6 +17,9 @@ from publicsuffixlist import PublicSuffixList
 MAX_HOSTS = 6  # hosts of one mail that become keys; newsletters point to dozens of pages on few hosts
 MAX_GRAMMARS = 4
 _LINK = re.compile(rb"(?:[a-z]{3,9}://)?(?:[^/?#@]*@)?(\[[0-9a-f:.]+\]|[^/?#:\\]*)(?::[0-9]*)?([^#]*)", re.IGNORECASE)
+_REFERENCE = re.compile(rb"&#(?:[xX]([0-9a-fA-F]{1,6})|([0-9]{1,7}));?")
+# Punctuation of the sentence a bare link stands in: "(see http://a.example/b)."
+_BEHIND = b".,;:!?)]}*"
 _RANDOM = re.compile(rb"[A-Za-z]*[0-9][A-Za-z0-9]*|[A-Za-z0-9]{13,}|%[0-9A-Fa-f]{2}(?:[%A-Za-z0-9]*)")
 _VALUE = re.compile(rb"=[^&;]*")
 _VOWELS = re.compile(rb"[aeiouyAEIOUY]")
@@ -46,6 +49,11 @@ class Links(NamedTuple):
     grammars: tuple[bytes, ...]
 
 
+def _referred(match: re.Match[bytes]) -> bytes:
+    code = int(match[1], 16) if match[1] else int(match[2])
+    return bytes((code,)) if 32 < code < 127 else b""
+
+
 def _blur_word(match: re.Match[bytes]) -> bytes:
     # A run of letters a person could not say is a random token, not a word.
     word = match[0]
@@ -69,11 +77,13 @@ def links_of(raw_links: Sequence[bytes]) -> Links:
         if len(hosts) == MAX_HOSTS and len(grammars) == MAX_GRAMMARS:
             break
         if b"&" in raw:
-            raw = raw.replace(b"&amp;", b"&")
+            raw = _REFERENCE.sub(_referred, raw).replace(b"&amp;", b"&")
+        if raw[-1:] in _BEHIND:
+            raw = raw.rstrip(_BEHIND)
         found = _LINK.match(raw)
         if found is None:
             continue
-        host = found[1].decode("latin-1").lower().rstrip(".")
+        host = found[1].decode("utf-8", "replace").lower().rstrip(".")
         if not host or host in _FURNITURE or len(host) > 253:
             continue
         if len(hosts) < MAX_HOSTS:

@@ -83,9 +83,16 @@ def readable_keys(message: Message) -> list[ReadableKey]:
 def readable_hand(message: Message) -> dict[str, str]:
     """The traits of the hand behind *message*, by the names of the columns they are hashed into."""
     hand = client_traits(message)
+    local, at, domain = hand.message_id.rpartition(b"@")
+    pieces = (
+        hand.order.decode("latin-1"),
+        readable_shape(local) + (at + domain).decode("latin-1"),
+        readable_shape(hand.date),
+        hand.mailer.decode("latin-1"),
+        f"From {hand.from_form.decode('latin-1')}" if hand.from_form else "",
+    )
     return {
-        "dialect": f"{hand.order.decode('latin-1')} · {readable_shape(hand.message_id)} · {readable_shape(hand.date)}"
-        f" · {hand.mailer.decode('latin-1')}",
+        "dialect": " · ".join(piece for piece in pieces if piece),
         "id_form": readable_shape(hand.message_id, fine=True),
         "mime_form": " ".join(hand.mime_form.decode("latin-1").split()) + " · " + readable_shape(hand.boundary),
         "layout": message.mime_tree,

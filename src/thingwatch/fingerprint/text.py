@@ -57,7 +57,6 @@ _BLOCK_NAMES = (
     b"br p div td th tr li ul ol table tbody h1 h2 h3 h4 h5 h6 hr title center blockquote pre section "
     b"article header footer body option dt dd"
 ).split()
-_SILENT_NAMES = (b"script", b"style", b"head")
 
 
 @njit(cache=True, inline="always")
@@ -74,6 +73,7 @@ def _tag_hash(name: bytes) -> int:
 
 _BLOCKS = np.array([_tag_hash(name) for name in _BLOCK_NAMES], dtype=np.uint64)
 _SCRIPT, _STYLE, _TITLE = (np.uint64(_tag_hash(name)) for name in (b"script", b"style", b"title"))
+_SHY, _ZWJ, _ZWNJ, _LRM, _RLM = (np.uint64(_tag_hash(name)) for name in (b"shy", b"zwj", b"zwnj", b"lrm", b"rlm"))
 _HEX = np.full(256, 255, dtype=np.uint8)
 for _i, _c in enumerate(b"0123456789abcdef"):
     _HEX[_c] = _i
@@ -94,6 +94,57 @@ def _starts(data: Any, at: int, end: int, word: Any) -> bool:
 
 _HTTP = np.frombuffer(b"http", dtype=np.uint8)
 _WWW = np.frombuffer(b"www.", dtype=np.uint8)
+
+
+@njit(cache=True, inline="always")
+def _unseen(code: Any) -> Any:
+    """Whether a character is drawn as nothing, wherever it stands: what parts words only for programs."""
+    return (
+        code == 0xAD  # soft hyphen
+        or code == 0x34F  # combining grapheme joiner
+        or code == 0x61C  # Arabic mark of direction
+        or code == 0x180E
+        or 0x200B <= code <= 0x200F  # zero width, marks of direction
+        or 0x202A <= code <= 0x202E  # embeddings and overrides of direction
+        or 0x2060 <= code <= 0x206F  # word joiner, invisible operators, isolates
+        or 0xFE00 <= code <= 0xFE0F  # variation selectors
+        or code == 0xFEFF
+        or 0xE0000 <= code <= 0xE01EF  # tags, more variation selectors
+    )
+
+
+@njit(cache=True, inline="always")
+def _unseen_bytes(data: Any, at: int, end: int) -> int:
+    """How many bytes the unseen character at *at* takes in UTF-8; 0 where another one stands."""
+    c = data[at]
+    if c == 0xC2 or c == 0xCD or c == 0xD8:
+        if at + 1 < end and _unseen((np.int64(c & 31) << 6) | np.int64(data[at + 1] & 63)):
+            return 2
+    elif c == 0xE1 or c == 0xE2 or c == 0xEF:
+        if at + 2 < end and _unseen(
+            (np.int64(c & 15) << 12) | (np.int64(data[at + 1] & 63) << 6) | np.int64(data[at + 2] & 63)
+        ):
+            return 3
+    elif c == 0xF3:
+        if at + 3 < end and data[at + 1] == 0xA0 and data[at + 2] <= 0x87:
+            return 4
+    return 0
+
+
+@njit(cache=True, inline="always")
+def _alone_bytes(data: Any, at: int, end: int) -> int:
+    """Bytes of the character at *at* where it is a word by itself; 0 where words are made of several."""
+    c = data[at]
+    # Written without blanks: U+3000 to U+D7FF (kana, Han, Hangul), Thai and Lao, Burmese, Khmer.
+    if 0xE3 <= c <= 0xED:
+        return 3 if at + 2 < end else 0
+    if c == 0xE0:
+        return 3 if at + 2 < end and 0xB8 <= data[at + 1] <= 0xBB else 0
+    if c == 0xE1:
+        second = data[at + 1] if at + 2 < end else 0
+        return 3 if 0x80 <= second <= 0x82 or 0x9E <= second <= 0x9F else 0
+    # Beyond the basic plane: emoji, styled letters. A sign thrown in between must not change the word beside it.
+    return 4 if 0xF0 <= c <= 0xF4 and at + 3 < end else 0
 
 
 @njit(cache=True)
@@ -145,9 +196,11 @@ def _put_entity(data: Any, at: int, end: int, out: Any, n: int) -> tuple[int, in
         if code < 128:
             out[n] = code if code >= 32 else 32
             return i, n + 1
-        if code == 0xA0 or code > 0x10FFFF or code == 0xAD or 0x200B <= code <= 0x200F:
+        if code > 0x10FFFF or _unseen(code):
+            return i, n
+        if code == 0xA0:
             out[n] = 32
-            return i, n + (1 if code == 0xA0 else 0)
+            return i, n + 1
         if code < 0x800:
             out[n] = 0xC0 | (code >> 6)
             out[n + 1] = 0x80 | (code & 63)
@@ -163,10 +216,14 @@ def _put_entity(data: Any, at: int, end: int, out: Any, n: int) -> tuple[int, in
         out[n + 3] = 0x80 | (code & 63)
         return i, n + 4
     first = i
+    name = np.uint64(0)
     while i < end and i - first < 10 and _CLASS[data[i]] == _LETTER:
+        name = _tag_mix(name, data[i])
         i += 1
     if i < end and data[i] == 59 and i > first:
-        # The few named ones matter little; any of them parts words as a blank does.
+        if name == _SHY or name == _ZWJ or name == _ZWNJ or name == _LRM or name == _RLM:
+            return i + 1, n
+        # The other named ones matter little; any of them parts words as a blank does.
         out[n] = 38 if _LOWER[data[first]] == 97 and i - first == 3 else 32
         return i + 1, n + 1
     out[n] = 38
@@ -180,7 +237,11 @@ def _visible(
     """HTML from *start* to *end* as the text a reader sees, into *out*.
 
     Gives the length of it, the number of links noted (spans in *data*), a hash of the skeleton of
-    elements, and how many elements there were. An unclosed element is read to its end, as browsers do.
+    elements, and how many elements there were. An unclosed element is read to its end, as browsers do:
+    where comments, quoted values and silent elements end is theirs to say (WHATWG HTML, 13.2.5), for what we
+    overlook and they show is where a lure would stand.
+
+    *out* needs no more room than the input takes: no reference is shorter than what it stands for.
     """
     n = 0
     skeleton = _START
@@ -189,10 +250,28 @@ def _visible(
     i = start
     while i < end:
         c = data[i]
+        if silent != 0:
+            # Only its own end tag ends a script; "a < b" in it is no element, "<!--" no comment.
+            i += 1
+            if c == 60 and i < end and data[i] == 47:
+                j = i + 1
+                name = np.uint64(0)
+                while j < end and j - i <= 16 and (_CLASS[data[j]] == _LETTER or _CLASS[data[j]] == _DIGIT):
+                    name = _tag_mix(name, _LOWER[data[j]])
+                    j += 1
+                if name == silent:
+                    silent = np.uint64(0)
+                    while j < end and data[j] != 62:
+                        j += 1
+                    i = j + 1
+            continue
         if c == 60:  # '<'
             if i + 3 < end and data[i + 1] == 33 and data[i + 2] == 45 and data[i + 3] == 45:
                 i += 4
-                while i < end and not (data[i] == 62 and data[i - 1] == 45 and data[i - 2] == 45):
+                while i < end and not (
+                    data[i] == 62
+                    and ((data[i - 1] == 45 and data[i - 2] == 45) or (data[i - 1] == 33 and data[i - 2] == 45 and data[i - 3] == 45))
+                ):
                     i += 1
                 i += 1
                 continue
@@ -202,40 +281,44 @@ def _visible(
                 j += 1
             name = np.uint64(0)
             first = j
-            while j < end and j - first < 16 and (_CLASS[data[j]] == _LETTER or _CLASS[data[j]] == _DIGIT):
+            while (
+                j < end and j - first < 16 and (_CLASS[data[j]] == _LETTER or (_CLASS[data[j]] == _DIGIT and j > first))
+            ):
                 name = _tag_mix(name, _LOWER[data[j]])
                 j += 1
             declaration = first < end and (data[first] == 33 or data[first] == 63)
             if j == first and not closing and not declaration:
-                if silent == 0:
-                    out[n] = 60
-                    n += 1
+                out[n] = 60
+                n += 1
                 i += 1
                 continue
-            while j < end and data[j] != 62:
-                if (
-                    (data[j] == 104 or data[j] == 72)
-                    and not declaration
-                    and n_links < MAX_LINKS
-                    and _is_link(data, j, end)
-                ):
-                    stop = _link_end(data, j, end)
-                    links[n_links, 0] = j
-                    links[n_links, 1] = stop
-                    n_links += 1
-                    j = stop
-                    continue
+            quote = np.int64(62)  # what ends the scan at hand: the tag's own '>', or the quote of a value
+            while j < end:
+                c = data[j]
+                if c == quote:
+                    if c == 62:
+                        break
+                    quote = np.int64(62)
+                elif c == 104 or c == 72:
+                    if not declaration and n_links < MAX_LINKS and _is_link(data, j, end):
+                        stop = _link_end(data, j, end)
+                        links[n_links, 0] = j
+                        links[n_links, 1] = stop
+                        n_links += 1
+                        j = stop
+                        continue
+                elif (c == 34 or c == 39) and quote == 62 and not declaration:
+                    k = j - 1
+                    while k > first and data[k] <= 32:
+                        k -= 1
+                    if data[k] == 61 and k > first:
+                        quote = np.int64(c)
                 j += 1
             i = j + 1
             if declaration:
                 continue
-            if silent != 0:
-                if closing and name == silent:
-                    silent = np.uint64(0)
-                continue
-            if name == _SCRIPT or name == _STYLE:
-                if not closing:
-                    silent = name
+            if not closing and (name == _SCRIPT or name == _STYLE or name == _TITLE):
+                silent = name
             block = False
             for k in range(_BLOCKS.shape[0]):
                 if _BLOCKS[k] == name:
@@ -247,9 +330,6 @@ def _visible(
             if not closing and elements < 400:
                 skeleton = mix(skeleton, name)
                 elements += 1
-            continue
-        if silent != 0:
-            i += 1
             continue
         if c == 38:  # '&'
             i, n = _put_entity(data, i, end, out, n)
@@ -317,15 +397,16 @@ def _words(
             n_words += 1
             i = stop
             continue
-        # Scripts written without blanks: every character is a word (three bytes, U+3000 to U+D7FF).
-        if 0xE3 <= c <= 0xED and i + 2 < n:
-            words[n_words] = mix(
-                _START, np.uint64(c) | (np.uint64(text[i + 1]) << np.uint64(8)) | (np.uint64(text[i + 2]) << np.uint64(16))
-            )
+        alone = _alone_bytes(text, i, n) if kind == _HIGH and _unseen_bytes(text, i, n) == 0 else 0
+        if alone > 0:
+            character = np.uint64(0)
+            for k in range(alone):
+                character |= np.uint64(text[i + k]) << np.uint64(8 * k)
+            words[n_words] = mix(_START, character)
             spans[n_words, 0] = i
-            spans[n_words, 1] = i + 3
+            spans[n_words, 1] = i + alone
             n_words += 1
-            i += 3
+            i += alone
             continue
         h = _START
         letters = 0
@@ -340,23 +421,19 @@ def _words(
                 digits += 1
             elif kind == _LETTER:
                 letters += 1
-            elif c == 0xC2 and i + 1 < n and (text[i + 1] == 0xAD or text[i + 1] == 0xA0):
-                if text[i + 1] == 0xA0:
-                    break  # no-break space parts words
-                i += 2  # soft hyphen: written to part words a reader sees whole
-                continue
-            elif c == 0xE2 and i + 2 < n and text[i + 1] == 0x80:
-                if 0x8B <= text[i + 2] <= 0x8F:
-                    i += 3  # zero-width characters, likewise
-                    continue
-                break  # dashes and curly quotes part words
-            elif c == 0xEF and i + 2 < n and text[i + 1] == 0xBB and text[i + 2] == 0xBF:
-                i += 3
-                continue
-            elif 0xE3 <= c <= 0xED:
-                break
             else:
-                letters += 1
+                unseen = _unseen_bytes(text, i, n)
+                if unseen > 0:
+                    i += unseen
+                    continue
+                if c == 0xC2 and i + 1 < n and text[i + 1] == 0xA0:
+                    break  # no-break space parts words
+                if c == 0xE2 and i + 2 < n and text[i + 1] == 0x80:
+                    break  # dashes and curly quotes part words
+                if _alone_bytes(text, i, n) > 0:
+                    break
+                if c & 0xC0 != 0x80:
+                    letters += 1  # a letter of several bytes counts once
             h = mix(h, np.uint64(_LOWER[c]))
             i += 1
         if i == first:
@@ -497,10 +574,12 @@ def shred(texts: Sequence[bytes], is_html: Sequence[bool], own_words: Sequence[S
     links = np.zeros((n, MAX_LINKS, 2), dtype=np.int64)
     flags = np.fromiter(is_html, dtype=np.bool_, count=n)
     _shred(data, ends, flags, own, flags, shingles, lines, exact, skeletons, counts, links)
-    joined = data.tobytes() if counts[:, 2].any() else b""
     found: list[list[bytes]] = [[] for _ in range(n)]
-    for i in np.flatnonzero(counts[:, 2]).tolist():
-        found[i] = [joined[a:b] for a, b in links[i, : counts[i, 2]].tolist()]
+    held = np.arange(MAX_LINKS) < counts[:, 2, None]
+    if held.any():
+        joined = data.tobytes()
+        for row, (a, b) in zip(np.repeat(np.arange(n), counts[:, 2]).tolist(), links[held].tolist(), strict=True):
+            found[row].append(joined[a:b])
     return Shreds(shingles, lines, exact, skeletons, counts[:, 0], counts[:, 1], found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from thingwatch.config import Settings
 from thingwatch.group.campaigns import Join, group_campaigns
+from thingwatch.group.logged import add_logged_runs
 from thingwatch.group.lures import group_lures
 from thingwatch.store import Engine
 
@@ -17,4 +18,5 @@ def group(engine: Engine, settings: Settings) -> list[Join]:
     Gives the joins between lures that made campaigns of them, with their reasons.
     """
     group_lures(engine, settings)
+    add_logged_runs(engine)
     return group_campaigns(engine, settings)

@@ -5,7 +5,7 @@ and whoever sends for many customers shares addresses, dialect and clock among s
 joined by four kinds of evidence, each in bits and capped: the same sources beyond chance, the same rare
 dialects, the same ten minutes, the same rare places linked. Two kinds at least must speak, because each alone
 has an innocent reading: a home may hold two infections, two botnets may forge one mail program, a night is
-quiet for everybody.
+quiet for everybody. Only a pool of which the better part is shared speaks for itself.
 
 Then single mails that no lure holds (a one-line text with ten stray words in it) are attached where source,
 dialect and clock together leave little doubt; see ``strays.sql``.
@@ -26,7 +26,9 @@ MAX_LURES_PER_SOURCE = 40  # nameless lures one source takes part in; a bot rota
 JOIN_BITS = 10.0  # evidence needed to join two lures
 STRAY_BITS = 15.0  # evidence needed to attach a single mail
 MIN_STRAY_HOST = 20  # messages a campaign needs before single mails are attached to it
-_CAPS = {"pool": 10.0, "dialect": 8.0, "clock": 5.0, "links": 6.0}
+ALONE_BITS = 12.0  # of shared sources by which a pool speaks for itself: half of it beyond chance
+MIN_ALONE = 20  # shared sources it takes
+_CAPS = {"pool": 12.0, "dialect": 8.0, "clock": 5.0, "links": 6.0}
 
 
 class Join(NamedTuple):
@@ -120,7 +122,8 @@ def _joins(engine: Engine) -> list[Join]:
     return [
         Join(lure, other, tuple(reasons))
         for (lure, other), reasons in sorted(evidence.items())
-        if len([r for r in reasons if r.weight >= 1.5]) >= 2 and sum(r.weight for r in reasons) >= JOIN_BITS
+        if sum(r.weight for r in reasons) >= JOIN_BITS
+        and (len([r for r in reasons if r.weight >= 1.5]) >= 2 or any(r.weight >= ALONE_BITS for r in reasons))
     ]
 
 
@@ -131,8 +134,10 @@ def _pool_reason(a: _Facts, b: _Facts, shared: int, all_sources: int) -> list[Re
     if shared < 3 or part <= chance:
         return []
     # A few homes hold two infections. That two pools are one shows in the part they share, not in the count:
-    # kappa, the part beyond chance of what chance leaves (Cohen 1960), and full weight from one third on.
-    bits = _CAPS["pool"] * min(1.0, 3 * (part - chance) / (1 - chance + 1e-9))
+    # kappa, the part beyond chance of what chance leaves (Cohen 1960), and full weight from one half on.
+    bits = _CAPS["pool"] * min(1.0, 2 * (part - chance) / (1 - chance + 1e-9))
+    if shared < MIN_ALONE:
+        bits = min(bits, ALONE_BITS - 2)
     return [
         Reason(
             "same sources",

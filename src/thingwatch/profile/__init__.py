@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 
 from thingwatch.config import Settings
 from thingwatch.profile.defences import defences_of, make_defence_tables
-from thingwatch.profile.lures import lures_of, signature_of
+from thingwatch.profile.lures import lure_id, lures_of, signature_of
 from thingwatch.profile.pace import Wave, clock_of, iso, series_of, waves_of
 from thingwatch.profile.selfcheck import check
+from thingwatch.profile.tally import TABLES, TOP, Tallies
 from thingwatch.store import Engine
 
-__all__ = ["Campaign", "facts_of", "iso", "portrait", "prepare"]
+__all__ = ["Campaign", "Tallies", "facts_of", "iso", "lure_id", "portrait", "prepare"]
 
-TOP = 12  # rows shown of a long tail; the Parquet files hold all of it
+MAX_HISTOGRAM = 400  # bars of messages per source; a source that sends more often is a server
 CONSUMER_PROVIDERS = frozenset(
     "gmail.com googlemail.com yahoo.com ymail.com hotmail.com outlook.com live.com msn.com aol.com icloud.com me.com "
     "mac.com gmx.de gmx.net gmx.at web.de t-online.de freenet.de mail.ru yandex.ru rambler.ru qq.com 163.com 126.com "
@@ -50,10 +51,10 @@ def prepare(
     settings: Settings,
     name_sources: Callable[[pa.Table], pa.Table],
     blocklist: list[str] | None,
-) -> list[Campaign]:
-    """Count for all campaigns at once; gives them by size, largest first."""
+) -> tuple[list[Campaign], Tallies]:
+    """Count for all campaigns at once; gives them by size, largest first, and what was counted."""
     numbers = {"min_messages": settings.min_messages}
-    for name in ("reported", "belonging", "campaign_sources", "source_facts", "lure_sizes", "subjects", "dialect_spread", "signature_keys"):
+    for name in ("reported", "belonging", "campaign_sources", "source_facts", "lure_sizes", "subjects", "dialect_spread"):
         engine.make(__package__, name, **numbers)
     named = name_sources(engine.arrow("SELECT client_ip, ptr, helo FROM source_facts ORDER BY client_ip"))
     engine.add("named_sources", named)
@@ -66,27 +67,34 @@ def prepare(
     make_defence_tables(engine, blocklist is not None)
     columns = (
         "campaign messages sources first_seen last_seen dialects recipients names signed failed unchecked listed"
-        " automatic answers logged one_name"
+        " automatic answers logged"
     ).split()
-    rows = engine.rows(
-        "SELECT r.*, coalesce(n.messages, 0) * 1.0 / r.messages AS one_name FROM reported AS r LEFT JOIN"
-        " (SELECT campaign, max(messages) AS messages FROM (SELECT b.campaign AS campaign, m.name AS name, count(*) AS messages"
-        " FROM belonging AS b JOIN mails AS m ON m.seq = b.seq WHERE m.name <> '' GROUP BY b.campaign, m.name) AS x"
-        " GROUP BY campaign) AS n ON n.campaign = r.campaign ORDER BY r.messages DESC, r.campaign"
-    )
     everything = engine.arrow(
         "SELECT campaign, received_at FROM belonging WHERE received_at IS NOT NULL ORDER BY campaign, received_at"
     )
     owner, times = everything["campaign"].to_numpy(), everything["received_at"].to_numpy()
     ids = _name_campaigns(engine)
     campaigns = []
-    for values in rows:
+    for values in engine.rows("SELECT * FROM reported ORDER BY messages DESC, campaign"):
         row = dict(zip(columns, values, strict=True))
         first, last = np.searchsorted(owner, [row["campaign"], row["campaign"] + 1])
         mine = times[first:last]
-        waves = waves_of(mine, settings)
-        campaigns.append(Campaign(row["campaign"], ids[row["campaign"]], row, mine, waves))
-    return campaigns
+        campaigns.append(Campaign(row["campaign"], ids[row["campaign"]], row, mine, waves_of(mine, settings)))
+    _add_waves(engine, campaigns)
+    for name in (*TABLES, "wave_sources"):
+        engine.make(__package__, name)
+    return campaigns, Tallies(engine, blocklist is not None)
+
+
+def _add_waves(engine: Engine, campaigns: list[Campaign]) -> None:
+    """The table ``campaign_waves``: the span of each wave's messages, and its edges without stragglers."""
+    rows = [
+        (c.number, number, int(c.times[wave.first]), int(c.times[wave.last - 1]), wave.start, wave.end, wave.messages)
+        for c in campaigns
+        for number, wave in enumerate(c.waves, 1)
+    ]
+    names = ("campaign", "number", "low", "high", "starts", "ends", "messages")
+    engine.add("campaign_waves", pa.table({n: pa.array([r[i] for r in rows], pa.int64()) for i, n in enumerate(names)}))
 
 
 def _prefix(address: str) -> str:
@@ -139,39 +147,22 @@ def _name_campaigns(engine: Engine) -> dict[int, str]:
     return ids
 
 
-def facts_of(engine: Engine, campaign: Campaign) -> dict[str, Any]:
+def facts_of(tallies: Tallies, campaign: Campaign) -> dict[str, Any]:
     """What the judge looks at, by the names of ``judge.Facts``."""
-    row = campaign.row
-    known, asns = engine.rows(
-        "SELECT count(*), count(DISTINCT CASE WHEN n.asn > 0 THEN CAST(n.asn AS VARCHAR) ELSE 'x' || a.prefix END) FROM campaign_sources AS s"
-        " JOIN named_sources AS n ON n.client_ip = s.client_ip JOIN addresses AS a ON a.client_ip = s.client_ip WHERE s.campaign = $campaign",
-        campaign=campaign.number,
-    )[0]
-    ptr = dict(
-        engine.rows(
-            "SELECT n.ptr_class, count(*) FROM campaign_sources AS s JOIN named_sources AS n ON n.client_ip = s.client_ip"
-            " WHERE s.campaign = $campaign GROUP BY n.ptr_class",
-            campaign=campaign.number,
-        )
-    )
-    shared = engine.number(
-        "SELECT coalesce(sum(messages), 0) FROM dialect_spread WHERE campaign = $campaign AND sources >= 5", campaign=campaign.number
-    )
-    biggest = engine.number(
-        "SELECT coalesce(max(messages), 0) FROM campaign_sources WHERE campaign = $campaign", campaign=campaign.number
-    )
+    row, number = campaign.row, campaign.number
+    ptr = {name: sources for what, name, sources in tallies.names.of(number) if what == "ptr"}
     span = (campaign.times[-1] - campaign.times[0]) / 3.6e9 if len(campaign.times) else 0.0
     return {
         "messages": row["messages"],
         "sources": row["sources"],
-        "max_per_source": biggest,
-        "networks": asns if known else 0,
+        "max_per_source": max((messages for messages, _ in tallies.histogram.of(number)), default=0),
+        "networks": tallies.apart.one(number),
         "dialects": row["dialects"],
-        "top_dialects": shared / row["messages"],
+        "top_dialects": tallies.shared_dialects.one(number) / row["messages"],
         "in_waves": sum(wave.messages for wave in campaign.waves) / row["messages"],
         "span_hours": float(span),
         "signed": row["signed"],
-        "one_name": row["one_name"],
+        "one_name": tallies.one_name.one(number) / row["messages"],
         "unchecked": row["unchecked"],
         "listed": row["listed"],
         "automatic": row["automatic"],
@@ -184,45 +175,43 @@ def facts_of(engine: Engine, campaign: Campaign) -> dict[str, Any]:
 
 
 def portrait(
-    engine: Engine,
+    tallies: Tallies,
     campaign: Campaign,
     everything: NDArray[np.int64],
     all_messages: int,
     specimen: Callable[[int], str],
     read_key: Callable[[int, int], str],
-    blocklist: bool,
 ) -> dict[str, Any]:
     """One campaign's part of the report, but for verdict, reasons and joins. *everything*: all times, sorted.
 
     *specimen* shows a message, redacted; *read_key* says what a key of a message stands for; "" for neither.
     """
     row, number = campaign.row, campaign.number
-    lures = lures_of(engine, number, specimen)
+    lures = lures_of(tallies, number, specimen)
     brands: Counter[str] = Counter()
     for lure in lures:
         for brand in lure["brands"]:
             brands[brand] += lure["messages"]
     in_waves = sum(wave.messages for wave in campaign.waves)
-    series = series_of(campaign.times, everything)
     doc = {
         "id": campaign.id,
         "messages": row["messages"],
         "sources": row["sources"],
         "first_seen": iso(row["first_seen"]),
         "last_seen": iso(row["last_seen"]),
-        "waves": _waves(engine, campaign),
+        "waves": _waves(tallies, campaign),
         "outside_waves": row["messages"] - in_waves,
         "clock": clock_of(campaign.waves),
-        "series": series,
-        "per_source": _per_source(engine, number, row),
-        "spread": _spread(engine, number, row["sources"]),
-        **_names(engine, number),
-        "targets": _targets(engine, number, row),
+        "series": series_of(campaign.times, everything),
+        "per_source": _per_source(tallies, number),
+        "spread": _spread(tallies, number, row["sources"]),
+        **_names(tallies, number),
+        "targets": _targets(tallies, number, row),
         "lures": lures,
         "brands": [{"name": name, "messages": count} for name, count in brands.most_common(TOP)],
-        "links": _links(engine, number, row["messages"]),
+        "links": _links(tallies, number, row["messages"]),
         "authentication": _authentication(row),
-        "counterfactual": defences_of(engine, number, row["messages"], all_messages, blocklist),
+        "counterfactual": defences_of(tallies, number, row["messages"], all_messages),
         "things": {
             "status": "not assessed",
             "sentence": "Which share of this campaign things sent is not assessed: that needs evidence about the senders, such as"
@@ -232,26 +221,19 @@ def portrait(
             "by_device_class": {},
             "naive_by_banner": None,
         },
-        "signature": signature_of(engine, number, read_key),
+        "signature": signature_of(tallies, number, read_key),
     }
     doc["max_per_source"] = doc["per_source"]["cap"]
     doc["self_check"] = check(doc)
     return doc
 
 
-def _waves(engine: Engine, campaign: Campaign) -> list[dict[str, Any]]:
+def _waves(tallies: Tallies, campaign: Campaign) -> list[dict[str, Any]]:
     waves = []
     for number, wave in enumerate(campaign.waves, 1):
         inside = campaign.times[wave.first : wave.last]
-        minutes = np.bincount(((inside - inside[0]) // 60_000_000).astype(np.int64)) if len(inside) else np.zeros(1)
-        sources, fresh = engine.rows(
-            "SELECT count(DISTINCT b.client_ip), count(DISTINCT CASE WHEN s.first_seen >= $low THEN b.client_ip END) FROM belonging AS b"
-            " JOIN campaign_sources AS s ON s.campaign = b.campaign AND s.client_ip = b.client_ip"
-            " WHERE b.campaign = $campaign AND b.received_at BETWEEN $low AND $high",
-            campaign=campaign.number,
-            low=int(inside[0]),
-            high=int(inside[-1]),
-        )[0]
+        minutes = np.bincount((inside - inside[0]) // 60_000_000)
+        sources, fresh = next(iter(tallies.waves.of((campaign.number, number))), (0, 0))
         waves.append(
             {
                 "number": number,
@@ -266,10 +248,8 @@ def _waves(engine: Engine, campaign: Campaign) -> list[dict[str, Any]]:
     return waves
 
 
-def _per_source(engine: Engine, campaign: int, row: dict[str, Any]) -> dict[str, Any]:
-    histogram = engine.rows(
-        "SELECT messages, count(*) FROM campaign_sources WHERE campaign = $campaign GROUP BY messages ORDER BY messages", campaign=campaign
-    )
+def _per_source(tallies: Tallies, campaign: int) -> dict[str, Any]:
+    histogram = tallies.histogram.of(campaign)
     sources = sum(count for _, count in histogram)
     sent = sum(messages * count for messages, count in histogram)
     cap = max((messages for messages, _ in histogram), default=0)
@@ -280,23 +260,12 @@ def _per_source(engine: Engine, campaign: int, row: dict[str, Any]) -> dict[str,
         sentence = f"No address sent more than {cap:,}; {mean:.1f} on average."
     else:
         sentence = f"An address sent {mean:.1f} on average, the busiest {cap:,}."
-    return {"histogram": [[m, c] for m, c in histogram[:400]], "mean": round(mean, 3), "cap": cap, "sentence": sentence}
+    return {"histogram": [[m, c] for m, c in histogram[:MAX_HISTOGRAM]], "mean": round(mean, 3), "cap": cap, "sentence": sentence}
 
 
-def _spread(engine: Engine, campaign: int, sources: int) -> dict[str, Any]:
-    by_asn = engine.rows(
-        "SELECT n.asn, min(n.asn_name), min(n.country), count(*) AS sources, sum(s.messages) AS messages FROM campaign_sources AS s"
-        " JOIN named_sources AS n ON n.client_ip = s.client_ip WHERE s.campaign = $campaign AND n.asn > 0"
-        " GROUP BY n.asn ORDER BY messages DESC, n.asn",
-        campaign=campaign,
-    )
-    by_country = engine.rows(
-        "SELECT n.country, count(*) AS sources, sum(s.messages) AS messages FROM campaign_sources AS s"
-        " JOIN named_sources AS n ON n.client_ip = s.client_ip WHERE s.campaign = $campaign AND n.country <> ''"
-        " GROUP BY n.country ORDER BY messages DESC, n.country",
-        campaign=campaign,
-    )
-    total = sum(int(r[4]) for r in by_asn)
+def _spread(tallies: Tallies, campaign: int, sources: int) -> dict[str, Any]:
+    by_asn, by_country = tallies.networks.of(campaign), tallies.countries.of(campaign)
+    total = sum(int(row[4]) for row in by_asn)
     curve, sent = [], 0
     marks = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, len(by_asn)}
     for rank, found in enumerate(by_asn, 1):
@@ -306,7 +275,7 @@ def _spread(engine: Engine, campaign: int, sources: int) -> dict[str, Any]:
     return {
         "asn_count": len(by_asn),
         "country_count": len(by_country),
-        "unknown_sources": sources - sum(r[3] for r in by_asn),
+        "unknown_sources": sources - sum(row[3] for row in by_asn),
         "by_asn": [
             {"asn": a, "name": name, "country": country, "sources": s, "messages": int(m)} for a, name, country, s, m in by_asn[:TOP]
         ],
@@ -315,57 +284,29 @@ def _spread(engine: Engine, campaign: int, sources: int) -> dict[str, Any]:
     }
 
 
-def _names(engine: Engine, campaign: int) -> dict[str, Any]:
-    found = {}
-    for column, out in (("ptr_class", "ptr"), ("helo_class", "helo")):
-        found[out] = dict(
-            engine.rows(
-                f"SELECT n.{column}, count(*) FROM campaign_sources AS s JOIN named_sources AS n ON n.client_ip = s.client_ip"  # noqa: S608 our own names
-                f" WHERE s.campaign = $campaign GROUP BY n.{column} ORDER BY count(*) DESC, n.{column}",
-                campaign=campaign,
-            )
-        )
-    return {"ptr": {"end-user": 0, "server": 0, "generic": 0, "none": 0, "unknown": 0} | found["ptr"], "helo": found["helo"]}
+def _names(tallies: Tallies, campaign: int) -> dict[str, Any]:
+    found: dict[str, dict[str, int]] = {"ptr": {"end-user": 0, "server": 0, "generic": 0, "none": 0, "unknown": 0}, "helo": {}}
+    for what, name, sources in tallies.names.of(campaign):
+        found[what][name] = sources
+    return dict(found)
 
 
-def _targets(engine: Engine, campaign: int, row: dict[str, Any]) -> dict[str, Any]:
-    domains = engine.rows(
-        "SELECT split_part(d.recipient, '@', 2) AS domain, count(*) AS messages FROM belonging AS b JOIN details AS d ON d.seq = b.seq"
-        " WHERE b.campaign = $campaign GROUP BY split_part(d.recipient, '@', 2) ORDER BY messages DESC, domain",
-        campaign=campaign,
-    )
-    most = engine.number(
-        "SELECT coalesce(max(messages), 0) FROM (SELECT count(*) AS messages FROM belonging AS b JOIN details AS d ON d.seq = b.seq"
-        " WHERE b.campaign = $campaign AND d.recipient <> '' GROUP BY d.recipient) AS x",
-        campaign=campaign,
-    )
+def _targets(tallies: Tallies, campaign: int, row: dict[str, Any]) -> dict[str, Any]:
+    domains = tallies.domains.of(campaign)
     kinds = {"consumer": 0, "enterprise": 0, "unknown": 0}
     for domain, messages in domains:
         kinds["unknown" if not domain else "consumer" if domain in CONSUMER_PROVIDERS else "enterprise"] += messages
     return {
         "recipients": row["recipients"],
-        "max_per_recipient": most,
+        "max_per_recipient": tallies.most.one(campaign),
         "domains": len([d for d, _ in domains if d]),
         "by_kind": kinds,
         "by_domain": [{"domain": d, "messages": m} for d, m in domains if d][:TOP],
     }
 
 
-def _links(engine: Engine, campaign: int, messages: int) -> dict[str, Any]:
-    hosts = engine.number(
-        "SELECT count(DISTINCT h.host) FROM (SELECT unnest(d.hosts) AS host FROM belonging AS b JOIN details AS d ON d.seq = b.seq"
-        " WHERE b.campaign = $campaign) AS h",
-        campaign=campaign,
-    )
-    linked = engine.number(
-        "SELECT count(*) FROM belonging AS b JOIN details AS d ON d.seq = b.seq WHERE b.campaign = $campaign AND len(d.hosts) > 0",
-        campaign=campaign,
-    )
-    patterns = engine.rows(
-        "SELECT g.grammar, count(*) AS messages FROM (SELECT unnest(d.grammars) AS grammar FROM belonging AS b JOIN details AS d"
-        " ON d.seq = b.seq WHERE b.campaign = $campaign) AS g GROUP BY g.grammar ORDER BY messages DESC, g.grammar LIMIT 8",
-        campaign=campaign,
-    )
+def _links(tallies: Tallies, campaign: int, messages: int) -> dict[str, Any]:
+    linked, hosts, domains = next(iter(tallies.links.of(campaign)), (0, 0, 0))
     if not linked:
         sentence = "No message links anywhere."
     elif hosts > 0.5 * linked:
@@ -374,20 +315,10 @@ def _links(engine: Engine, campaign: int, messages: int) -> dict[str, Any]:
         sentence = f"{linked:,} of {messages:,} messages link to {hosts:,} host{'s' if hosts != 1 else ''}."
     return {
         "hosts": hosts,
-        "domains": len(_domains(engine, campaign)),
-        "patterns": [{"pattern": p, "messages": m} for p, m in patterns],
+        "domains": domains,
+        "patterns": [{"pattern": p, "messages": m} for p, m in tallies.patterns.of(campaign)],
         "sentence": sentence,
     }
-
-
-def _domains(engine: Engine, campaign: int) -> list[int]:
-    return [
-        key
-        for (key,) in engine.rows(
-            "SELECT DISTINCT k.key FROM keys AS k JOIN belonging AS b ON b.seq = k.seq WHERE b.campaign = $campaign AND k.kind = 7",
-            campaign=campaign,
-        )
-    ]
 
 
 def _authentication(row: dict[str, Any]) -> dict[str, Any]:

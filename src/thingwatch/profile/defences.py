@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from thingwatch.profile.tally import Tallies
 from thingwatch.store import Engine
 
-LIMITS_PER_HOUR = (100, 10, 3)
+LIMITS_PER_HOUR = (100, 10, 3)  # as in limits.sql
+BLOCKS = (("net", "block the /24 (or /64) after its first mail"), ("asn", "block the network (ASN) after its first mail"))
 _Z90 = 1.6448536269514722
 
 
@@ -43,34 +45,25 @@ def make_defence_tables(engine: Engine, blocklist: bool) -> None:
         engine.make(__package__, "blocklisted")
 
 
-def defences_of(engine: Engine, campaign: int, messages: int, all_messages: int, blocklist: bool) -> list[dict[str, Any]]:
+def defences_of(tallies: Tallies, campaign: int, messages: int, all_messages: int) -> list[dict[str, Any]]:
     """The counterfactual of one campaign: a row per defence."""
-    unknown = messages - engine.number(
-        "SELECT count(*) FROM belonging WHERE campaign = $campaign AND client_ip IS NOT NULL AND received_at IS NOT NULL",
-        campaign=campaign,
-    )
+    unknown = messages - tallies.placed.one(campaign)
     others = all_messages - messages
     rows = []
-    for limit, stopped, stopped_all in engine.rows(
-        "SELECT l.per_hour, coalesce(m.stopped, 0), l.stopped FROM limit_totals AS l LEFT JOIN limits AS m"
-        " ON m.per_hour = l.per_hour AND m.campaign = $campaign ORDER BY l.per_hour DESC",
-        campaign=campaign,
-    ):
+    stopped_here = dict(tallies.limits.of(campaign))
+    for limit in LIMITS_PER_HOUR:
+        stopped = stopped_here.get(limit, 0)
+        beyond = max(0, (tallies.limit_totals.one(limit) or 0) - stopped)
         rows.append(
             {
                 "name": f"per-address limit, {limit} an hour",
                 "share": share(stopped, messages, "messages", "mails beyond the limit in their clock hour", unknown),
-                "collateral": share(max(0, stopped_all - stopped), others, "messages", "other mail beyond the limit"),
+                "collateral": share(beyond, others, "messages", "other mail beyond the limit"),
                 "sentence": f"An address may send {limit} mails an hour; what comes beyond is refused.",
             }
         )
-    for kind, label in (("net", "block the /24 (or /64) after its first mail"), ("asn", "block the network (ASN) after its first mail")):
-        found = engine.rows(
-            "SELECT stopped, collateral FROM first_of_net WHERE campaign = $campaign AND kind = $kind",
-            campaign=campaign,
-            kind=kind,
-        )
-        stopped, collateral = found[0] if found else (0, 0)
+    for kind, label in BLOCKS if campaign in tallies.large else ():
+        stopped, collateral = next(iter(tallies.blocks.of((campaign, kind))), (0, 0))
         rows.append(
             {
                 "name": label,
@@ -79,21 +72,21 @@ def defences_of(engine: Engine, campaign: int, messages: int, all_messages: int,
                 "sentence": "Whoever sits beside a source is refused with it.",
             }
         )
-    found = engine.rows("SELECT stopped FROM equal_texts WHERE campaign = $campaign", campaign=campaign)
     rows.append(
         {
             "name": "refuse equal texts",
-            "share": share(found[0][0] if found else 0, messages, "messages", "mails whose text, names and numbers masked, came before"),
+            "share": share(
+                tallies.equal.one(campaign), messages, "messages", "mails whose text, names and numbers masked, came before"
+            ),
             "collateral": None,
             "sentence": "A filter that knows every text seen before, after masking names and numbers: kinder than a plain hash.",
         }
     )
-    if blocklist:
-        found = engine.rows("SELECT listed FROM blocklisted WHERE campaign = $campaign", campaign=campaign)
+    if tallies.blocklist is not None:
         rows.append(
             {
                 "name": "the blocklist you gave",
-                "share": share(found[0][0] if found else 0, messages, "messages", "mails from listed addresses", unknown),
+                "share": share(tallies.blocklist.one(campaign), messages, "messages", "mails from listed addresses", unknown),
                 "collateral": None,
                 "sentence": "Addresses on the list at any time; when they were listed is not known.",
             }

@@ -21,7 +21,7 @@ _PEER_FIRST = re.compile(rf"\[{_ADDRESS}\]", re.I)
 # The commonest line read at one go: only plain letters up to the fold before "by", so that no HELO
 # can bring brackets of its own.
 _POSTFIX = re.compile(
-    rf"from\s+([\w.-]{{1,255}})\s+\(([\w.-]{{1,255}})\s{{0,20}}\[{_ADDRESS}\](?::\d{{1,5}})?\)"
+    rf"from\s+([\w.-]{{1,255}}|\(none\))\s+\(([\w.-]{{1,255}})\s{{0,20}}\[{_ADDRESS}\](?::\d{{1,5}})?\)"
     r"(?:\s+\([^()\[]*+\))*+\n[ \t]+by\s+([\w.-]{1,255})\s",
     re.A,
 )

@@ -8,8 +8,8 @@ SELECT
     count(*) AS messages,
     count(DISTINCT m.client_ip) AS sources,
     count(DISTINCT c.lure) AS lures,
-    make_timestamptz(min(m.received_at)) AS first_seen,
-    make_timestamptz(max(m.received_at)) AS last_seen
+    make_timestamp(min(m.received_at)) AT TIME ZONE 'UTC' AS first_seen,
+    make_timestamp(max(m.received_at)) AT TIME ZONE 'UTC' AS last_seen
 FROM campaign_members AS c
 JOIN mails AS m ON m.seq = c.seq
 JOIN campaign_names AS v ON v.campaign = c.campaign

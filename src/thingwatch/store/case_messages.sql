@@ -2,10 +2,10 @@
 SELECT
     row_number() OVER (ORDER BY d.seq) - 1 AS seq,
     d.message_id AS message_id,
-    make_timestamptz(d.received_at) AS received_at,
+    make_timestamp(d.received_at) AT TIME ZONE 'UTC' AS received_at,
     d.client_ip AS client_ip,
     v.campaign_id AS campaign_id,
-    format('l-{:x}', CASE WHEN c.seq IS NOT NULL THEN c.lure ELSE l.lure END) AS lure_id,
+    'l-' || lower(hex(CASE WHEN c.seq IS NOT NULL THEN c.lure ELSE l.lure END)) AS lure_id,
     CAST(w.number AS INTEGER) AS wave,
     d.place AS place
 FROM details AS d

@@ -4,8 +4,8 @@ SELECT
     s.client_ip AS client_ip,
     v.campaign_id AS campaign_id,
     s.messages AS messages,
-    make_timestamptz(s.first_seen) AS first_seen,
-    make_timestamptz(s.last_seen) AS last_seen,
+    make_timestamp(s.first_seen) AT TIME ZONE 'UTC' AS first_seen,
+    make_timestamp(s.last_seen) AT TIME ZONE 'UTC' AS last_seen,
     n.asn AS asn,
     n.country AS country,
     CAST(NULL AS DOUBLE) AS p_thing_self,
@@ -18,8 +18,8 @@ SELECT
     CAST(NULL AS VARCHAR) AS device_vendor,
     CAST(NULL AS VARCHAR) AS device_model,
     [
-        {'what': 'PTR ' || n.ptr_class, 'when': make_timestamptz(s.first_seen), 'where': f.ptr},
-        {'what': 'HELO ' || n.helo_class, 'when': make_timestamptz(s.first_seen), 'where': f.helo}
+        {'what': 'PTR ' || n.ptr_class, 'when': make_timestamp(s.first_seen) AT TIME ZONE 'UTC', 'where': f.ptr},
+        {'what': 'HELO ' || n.helo_class, 'when': make_timestamp(s.first_seen) AT TIME ZONE 'UTC', 'where': f.helo}
     ] AS evidence
 FROM campaign_sources AS s
 JOIN campaign_names AS v ON v.campaign = s.campaign

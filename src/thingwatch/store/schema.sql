@@ -37,6 +37,7 @@ CREATE TABLE mails ( -- one row per message read, without its text
     helo_form BIGINT, -- HELO without letters and digits
     sender_form BIGINT, -- envelope sender without letters and digits, and size class: all a log shows
     exact BIGINT, -- the blurred text as one hash
+    line TINYINT, -- the address's name: 0 none, 1 made from the address as customers' lines are, 2 another
     defects VARCHAR[] -- breaches of format, by name
 );
 
