@@ -19,7 +19,9 @@ class Cost(NamedTuple):
 
     wall_seconds: float
     cpu_seconds: float  # user and system, of the command and all its children
-    tree_mb: float  # largest sum of resident memory over the tree, seen at one moment; shared pages count twice
+    tree_mb: (
+        float  # largest sum of resident memory over the tree, seen at one moment; shared pages count twice
+    )
     process_mb: float  # largest resident memory any one process ever had (VmHWM)
     output: str  # standard output
 

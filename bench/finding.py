@@ -69,7 +69,11 @@ def cells(measured: dict[str, Any], cost: Cost) -> list[str]:
         f"{measured['truth_messages']:,}",
         f"{thing['precision']:.4f}",
         f"{thing['recall']:.4f}",
-        *(f"{measured[name][side]:.4f}" for name in ("cubed", "cubed_lures") for side in ("precision", "recall")),
+        *(
+            f"{measured[name][side]:.4f}"
+            for name in ("cubed", "cubed_lures")
+            for side in ("precision", "recall")
+        ),
         f"{waves['found']} of {waves['true']}, {waves['invented']} invented",
         "-" if edge is None else f"{edge:.1f} min",
         f"{', '.join(accused) or '0'} of {innocents:,}",

@@ -20,11 +20,12 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
 from cost import Cost, cost_of
-from filters import speeds_of
+from filters import Speed, speeds_of
 
 from thingwatch.model import RawMail
 from thingwatch.read import Border, Load, plan, read_message
@@ -33,12 +34,18 @@ from thingwatch.read.mailbox import mails_in
 ROOT = Path(__file__).parents[1]
 THINGWATCH = str(Path(sys.executable).with_name("thingwatch"))
 NOTHING = Border()
+SPEED_HEAD = (
+    "mails", "MB", "part", "wall s", "CPU s", "mails/s", "peak of the tree MB", "largest process MB",
+    "CPU to split", "CPU to parse",
+)  # fmt: skip
 
 
 def main() -> None:
     """Measure and print; or, as a measured child, do one of the parts."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--scales", default="0.02,0.1", help="replays to make or use again, comma between them")
+    parser.add_argument(
+        "--scales", default="0.02,0.1", help="replays to make or use again, comma between them"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="times everything is measured")
     parser.add_argument("--sample", type=int, default=1000, help="mails given to other filters; 0: none")
     parser.add_argument("--mail", type=Path, action="append", help="measure on this mbox instead of replays")
@@ -54,7 +61,8 @@ def main() -> None:
     print_speed(measured)
     print_linearity(measured)
     if given.sample:
-        print_filters(boxes[0], measured[boxes[0]], given.sample, given.folder)
+        largest = max(boxes, key=lambda box: measured[box].mails)
+        print_filters(largest, measured[largest], given.sample, given.folder)
 
 
 class Measured(dict[str, list[Cost]]):
@@ -71,7 +79,9 @@ class Measured(dict[str, list[Cost]]):
 
     def ratio(self, name: str, floor: str) -> float:
         """Median over the rounds of the ratio of processor times within one round."""
-        return statistics.median(a.cpu_seconds / b.cpu_seconds for a, b in zip(self[name], self[floor], strict=True))
+        return statistics.median(
+            a.cpu_seconds / b.cpu_seconds for a, b in zip(self[name], self[floor], strict=True)
+        )
 
     def tree_mb(self, name: str) -> float:
         return max(cost.tree_mb for cost in self[name])
@@ -130,8 +140,7 @@ def parse_load(load: Load) -> int:
 
 def print_speed(measured: dict[Path, Measured]) -> None:
     """One row per mailbox and part."""
-    print("| mails | MB | part | wall s | CPU s | mails/s | peak of the tree MB | largest process MB | CPU to split | CPU to parse |")
-    print(f"|{' --- |' * 10}")
+    print(f"| {' | '.join(SPEED_HEAD)} |\n|{' --- |' * len(SPEED_HEAD)}")
     for one in measured.values():
         for name in one:
             row: Sequence[str] = (
@@ -147,13 +156,15 @@ def print_speed(measured: dict[Path, Measured]) -> None:
 def print_linearity(measured: dict[Path, Measured]) -> None:
     """What more mail costs, from each mailbox to the next larger."""
     ordered = sorted(measured.values(), key=lambda one: one.mails)
-    for small, large in zip(ordered, ordered[1:], strict=False):
-        if large.mails > small.mails:
-            print(
-                f"{large.mails / small.mails:.1f} times the mail costs {large.wall('uncover') / small.wall('uncover'):.1f}"
-                f" times the time, {large.cpu('uncover') / small.cpu('uncover'):.1f} times the CPU"
-                f" and {large.tree_mb('uncover') / small.tree_mb('uncover'):.1f} times the memory.\n"
-            )
+    for small, large in pairwise(ordered):
+        wall, cpu, memory = (
+            of(large, "uncover") / of(small, "uncover")
+            for of in (Measured.wall, Measured.cpu, Measured.tree_mb)
+        )
+        print(
+            f"{large.mails / small.mails:.1f} times the mail costs {wall:.1f} times the time, {cpu:.1f} times the CPU"
+            f" and {memory:.1f} times the memory.\n"
+        )
 
 
 def print_filters(box: Path, measured: Measured, sample: int, folder: Path) -> None:
@@ -162,13 +173,16 @@ def print_filters(box: Path, measured: Measured, sample: int, folder: Path) -> N
     speeds, missing = speeds_of(files, folder)
     print("| per mail, same mailbox | mails | mails/s | CPU ms |\n| --- | --- | --- | --- |")
     for name in ("parse", "uncover"):
-        print(f"| thingwatch, {name} | {measured.mails:,} | {measured.mails / measured.wall(name):,.0f} | {measured.cpu(name) / measured.mails * 1e3:.2f} |")
+        speeds.append(Speed(f"thingwatch, {name}", measured.mails, measured.wall(name), measured.cpu(name)))
     for speed in speeds:
-        print(f"| {speed.name} | {speed.mails:,} | {speed.mails / speed.wall_seconds:,.0f} | {speed.cpu_seconds / speed.mails * 1e3:.2f} |")
+        rate, cost = speed.mails / speed.wall_seconds, speed.cpu_seconds / speed.mails
+        print(f"| {speed.name} | {speed.mails:,} | {rate:,.0f} | {cost * 1e3:.2f} |")
     for name in missing:
         print(f"| {name} | not installed | | |")
     if speeds:
-        print("\nThe others' network checks are off; their mails/s include a client process per mail, their CPU does not.")
+        print(
+            "\nThe others' network checks are off; their mails/s include their client programs, their CPU does not."
+        )
 
 
 def sampled(box: Path, count: int, folder: Path) -> list[Path]:
@@ -188,7 +202,10 @@ def sampled(box: Path, count: int, folder: Path) -> list[Path]:
 def machine() -> str:
     """Processor, cores and memory in a few words."""
     info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    model = next((line.partition(":")[2].strip() for line in info.splitlines() if line.startswith("model name")), platform.machine())
+    model = next(
+        (line.partition(":")[2].strip() for line in info.splitlines() if line.startswith("model name")),
+        platform.machine(),
+    )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{len(os.sched_getaffinity(0))} cores of {model}, {memory:.0f} GiB"
 

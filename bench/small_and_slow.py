@@ -40,7 +40,10 @@ def main() -> None:
     parser.add_argument("--ham", type=int, default=10_000, help="honest mails around each group")
     parser.add_argument("--smallest", type=int, default=10, help="messages a group needs to be tried")
     given = parser.parse_args()
-    paths = [MAIL / f"{name}.tar.xz" for name in ("csdmc2010", "list_lkml_notmuch", "list_mjpeg_users", "spamassassin", PHISH)]
+    paths = [
+        MAIL / f"{name}.tar.xz"
+        for name in ("csdmc2010", "list_lkml_notmuch", "list_mjpeg_users", "spamassassin", PHISH)
+    ]
     if not all(path.is_file() for path in paths):
         raise SystemExit("no real mail: ../shared/data/mail is not beside the repository")
     shutil.rmtree(FOLDER, ignore_errors=True)
@@ -53,11 +56,16 @@ def main() -> None:
         engine.run("CREATE TABLE all_keys AS FROM keys")
         engine.run("DROP VIEW keys")
         ham, groups = _heap(engine, given.ham, given.smallest)
-        print(f"{len(groups)} groups of {given.smallest} or more, each among {len(ham):,} honest mails ({len(set(ham)):,} different)\n")
+        print(
+            f"{len(groups)} groups of {given.smallest} or more, each among {len(ham):,} honest mails"
+            f" ({len(set(ham)):,} different)\n"
+        )
         print("| messages | held | honest beside | found at |\n| --- | --- | --- | --- |")
         reached = [_grown(engine, settings, ham, one) for one in groups]
     found = [at for at in reached if at]
-    print(f"\nfound {len(found)} of {len(groups)}; median at message {statistics.median(found) if found else '-'}, latest at {max(found, default=0)}")
+    print(f"\nfound {len(found)} of {len(groups)}")
+    if found:
+        print(f"at message {statistics.median(found):.0f} (median), {max(found)} at the latest")
 
 
 def _heap(engine: Engine, count: int, smallest: int) -> tuple[list[int], list[list[int]]]:
@@ -95,8 +103,14 @@ def _held(engine: Engine, settings: Settings, ham: list[int], wanted: list[int])
     originals = ham + wanted
     chosen = {"seq": pa.array(range(len(originals)), pa.int64()), "original": pa.array(originals, pa.int64())}
     engine.add("chosen", pa.table(chosen))
-    engine.run("CREATE OR REPLACE TABLE mails AS SELECT c.seq, m.* EXCLUDE (seq) FROM chosen AS c JOIN all_mails AS m ON m.seq = c.original")
-    engine.run("CREATE OR REPLACE TABLE keys AS SELECT c.seq, k.* EXCLUDE (seq) FROM chosen AS c JOIN all_keys AS k ON k.seq = c.original")
+    engine.run(
+        "CREATE OR REPLACE TABLE mails AS SELECT c.seq, m.* EXCLUDE (seq) FROM chosen AS c"
+        " JOIN all_mails AS m ON m.seq = c.original"
+    )
+    engine.run(
+        "CREATE OR REPLACE TABLE keys AS SELECT c.seq, k.* EXCLUDE (seq) FROM chosen AS c"
+        " JOIN all_keys AS k ON k.seq = c.original"
+    )
     group(engine, settings)
     inside: Counter[int] = Counter()
     beside: Counter[int] = Counter()

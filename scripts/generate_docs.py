@@ -1,4 +1,4 @@
-"""Write the reference pages that the code itself can tell: settings, reasons, tables, commands.
+"""Write the reference pages that the code itself can tell: settings, reasons, tables, commands, report.json.
 
     python scripts/generate_docs.py [--check]
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import importlib
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -33,6 +34,7 @@ def pages() -> dict[str, str]:
         "reasons.md": reasons_page,
         "tables.md": tables_page,
         "commands.md": commands_page,
+        "report.md": report_page,
     }
     return {name: text for name, page in made.items() if (text := page()) is not None}
 
@@ -123,6 +125,51 @@ def commands_page() -> str | None:
         parts.append(f"## {name}\n\n    {usage}\n\n{_plain(command.help)}\n")
         parts.append(_table(("argument or option", "default", "what it does"), rows))
     return _page("Commands", "src/thingwatch/cli.py", _plain(root.help), "\n".join(parts))
+
+
+def report_page() -> str | None:
+    """Every field of report.json, from the descriptions in its JSON Schema."""
+    file = Path(importlib.import_module("thingwatch").__path__[0]) / "act" / "report.schema.json"
+    if not file.is_file():
+        return None
+    schema = json.loads(file.read_text("utf-8"))
+    parts = [_table(("field", "type", "what it holds"), _fields(schema, ""))]
+    for name, definition in schema["$defs"].items():
+        parts.append(f"## {name}\n\n{definition['description']}\n")
+        if rows := list(_fields(definition, "")):
+            parts.append(_table(("field", "type", "what it holds"), rows))
+    return _page(
+        "report.json", "src/thingwatch/act/report.schema.json", schema["description"], "\n".join(parts)
+    )
+
+
+def _fields(schema: dict[str, Any], before: str) -> Iterable[tuple[str, str, str]]:
+    """A row for each property of *schema*; those of objects inside it follow under dotted names."""
+    for name, inside in schema.get("properties", {}).items():
+        if "description" not in inside:
+            raise ValueError(f"report.schema.json: {before}{name} without its sentence")
+        kinds = [_kind(one) for one in inside.get("anyOf", [inside])]
+        yield f"`{before}{name}`", " or ".join(kinds), _sentence(inside["description"])
+        for one in inside.get("anyOf", [inside]):
+            if one.get("type") == "array":
+                yield from _fields(one.get("items", {}), f"{before}{name}[].")
+            elif one.get("type") == "object":
+                yield from _fields(one, f"{before}{name}.")
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """A schema's type in a word or two, with a link where it has a section of its own."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name})"
+    if "enum" in schema or "const" in schema:
+        return ", ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
+    if "prefixItems" in schema:
+        return f"[{', '.join(_kind(one) for one in schema['prefixItems'])}]"
+    if schema["type"] == "array":
+        return f"list of {_kind(schema['items'])}"
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return " or ".join(kinds)
 
 
 def _module(name: str) -> ModuleType | None:

@@ -21,7 +21,12 @@ MAX_LINES = 64  # one screen, a large one
 def run(*command: str, folder: Path) -> str:
     """What *command* prints on a terminal 80 columns wide."""
     done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "80", "TERM": "dumb"}
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "80", "TERM": "dumb"},
     )
     assert done.returncode == 0, f"{shlex.join(command)}: {done.stderr}"
     return done.stdout
@@ -40,7 +45,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 def commands() -> list[list[str]]:
     """The README's calls of thingwatch."""
-    found = [shlex.split(line) for line in README.splitlines() if line.startswith("    .venv/bin/thingwatch ")]
+    found = [
+        shlex.split(line) for line in README.splitlines() if line.startswith("    .venv/bin/thingwatch ")
+    ]
     assert len(found) >= 3
     return found
 
@@ -68,10 +75,14 @@ def test_every_command_shown_runs(demo: tuple[Path, str]) -> None:
     folder, _ = demo
     (folder / "Maildir" / "new").mkdir(parents=True)
     (folder / "Maildir" / "cur").mkdir()
-    (folder / "Maildir" / "new" / "1.host").write_bytes(b"Received: from a (b [192.0.2.1]) by mx1.example.org\n\nhello\n")
+    (folder / "Maildir" / "new" / "1.host").write_bytes(
+        b"Received: from a (b [192.0.2.1]) by mx1.example.org\n\nhello\n"
+    )
     run("tar", "cJf", "archive.tar.xz", "Maildir", folder=folder)
     (folder / "inbox.mbox").unlink()
-    (folder / "inbox.mbox").write_bytes(b"From a@example.org Mon Dec 23 06:00:00 2013\nSubject: x\n\nhello\n\n")
+    (folder / "inbox.mbox").write_bytes(
+        b"From a@example.org Mon Dec 23 06:00:00 2013\nSubject: x\n\nhello\n\n"
+    )
     for command in commands()[1:]:
         printed = run(THINGWATCH, *command[1:], folder=folder)
         assert ("--json" in command) == printed.startswith("{")

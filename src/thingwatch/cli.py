@@ -35,13 +35,22 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Find, prove and profile mail campaigns that no per-address view can see."""
 
 
-Mail = Annotated[list[Path], typer.Argument(metavar="MAIL...", help="mbox, Maildir, folder, .eml, tar, zip, Parquet, JSON lines or mail log.")]
-Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="TOML file of settings; see docs/settings.md.")]
+Mail = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="MAIL...", help="mbox, Maildir, folder, .eml, tar, zip, Parquet, JSON lines or mail log."
+    ),
+]
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="TOML file of settings; see docs/settings.md.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 
@@ -49,10 +58,29 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors."
 @app.command()
 def uncover(
     mail: Mail,
-    out: Annotated[Path, typer.Option("--out", metavar="CASE", help="Case folder to write, whole or not at all.")] = Path("case"),
-    border: Annotated[list[str] | None, typer.Option("--border", metavar="HOST|CIDR", help="Who wrote the trusted Received lines; may be repeated. Default: the topmost external hop.")] = None,
-    mmdb: Annotated[list[Path] | None, typer.Option("--mmdb", metavar="FILE", help="Your own network or country database (.mmdb); may be repeated.")] = None,
-    blocklist: Annotated[Path | None, typer.Option("--blocklist", metavar="FILE", help="Addresses and ranges, one a line, for the counterfactual.")] = None,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="CASE", help="Case folder to write, whole or not at all.")
+    ] = Path("case"),
+    border: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--border",
+            metavar="HOST|CIDR",
+            help="Who wrote the trusted Received lines; may be repeated. Default: the topmost external hop.",
+        ),
+    ] = None,
+    mmdb: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--mmdb", metavar="FILE", help="Your own network or country database (.mmdb); may be repeated."
+        ),
+    ] = None,
+    blocklist: Annotated[
+        Path | None,
+        typer.Option(
+            "--blocklist", metavar="FILE", help="Addresses and ranges, one a line, for the counterfactual."
+        ),
+    ] = None,
     engine: Annotated[str, typer.Option("--engine", help="duckdb.")] = "duckdb",
     config: Config = None,
     json_: Json = False,
@@ -70,7 +98,9 @@ def uncover(
     listed = _lines(blocklist) if blocklist is not None else None
     networks = Networks.load(None, mmdb or None)
     if not networks.known and not quiet:
-        _say("networks and countries will be unknown: no reference data; run `make reference`, or give --mmdb")
+        _say(
+            "networks and countries will be unknown: no reference data; run `make reference`, or give --mmdb"
+        )
     with _progress(quiet or json_) as told:
         outcome = run(mail, out, settings, networks, listed, told)
     if json_:
@@ -85,7 +115,13 @@ def uncover(
 @app.command()
 def explain(
     case: Annotated[Path, typer.Argument(metavar="CASE", help="A case folder that uncover wrote.")],
-    what: Annotated[str, typer.Argument(metavar="MESSAGE|CAMPAIGN", help="A Message-ID, a place such as inbox.mbox@10432, or a campaign's id.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="MESSAGE|CAMPAIGN",
+            help="A Message-ID, a place such as inbox.mbox@10432, or the id of a campaign or lure.",
+        ),
+    ],
     json_: Json = False,
 ) -> None:
     """Show why a message belongs to its campaign, or what a campaign's signature is, as keys with weights."""
@@ -97,12 +133,14 @@ def explain(
         typer.echo(json.dumps(found, ensure_ascii=False))
         return
     for line in lines(found):
-        typer.echo(safe(line, limit=400))
+        typer.echo(safe(line, limit=600, lines=True))
 
 
 @app.command()
 def replay(
-    scale: Annotated[float, typer.Option("--scale", metavar="S", help="1.0 is 750,000 campaign mails and as many others.")] = 0.02,
+    scale: Annotated[
+        float, typer.Option("--scale", metavar="S", help="1.0 is 750,000 campaign mails and as many others.")
+    ] = 0.02,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Equal seeds give equal mail.")] = 1,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write.")] = Path("replay"),
     form: Annotated[str, typer.Option("--format", help="mbox, maildir or parquet.")] = "mbox",

@@ -21,18 +21,28 @@ class Settings:
     """All settings of a run. Make one with ``Settings.load`` or ``Settings().changed(...)``."""
 
     border: tuple[str, ...] = _setting(
-        (), "hosts and networks that wrote the trusted Received lines; empty: the topmost external hop", "name"
+        (),
+        "hosts and networks that wrote the trusted Received lines; empty: the topmost external hop",
+        "name",
     )
     workers: int = _setting(0, "worker processes; 0: one per core", "processes", 0, 256)
     load_mb: int = _setting(8, "mail handed to a worker at a time", "MB", 1, 256)
-    memory_mb: int = _setting(1200, "memory of the embedded database; it spills to disk beyond", "MB", 200, 1 << 20)
+    memory_mb: int = _setting(
+        1800, "memory of the embedded database; it spills to disk beyond", "MB", 200, 1 << 20
+    )
     temp_folder: str = _setting("", "where unfinished work lies; empty: beside the case folder", "path")
     min_likeness: float = _setting(
         16.0, "summed weight of shared keys from which two messages are one lure", "bits", 4, 64
     )
-    min_messages: int = _setting(5, "messages from which a lure or a campaign is reported", "messages", 2, 10**6)
+    min_messages: int = _setting(
+        5, "messages from which a lure or a campaign is reported", "messages", 2, 10**6
+    )
     quiet_minutes: float = _setting(
-        20.0, "silence that ends a wave, when the wave's own pace does not ask for more", "minutes", 0.1, 10**5
+        20.0,
+        "silence that ends a wave, when the wave's own pace does not ask for more",
+        "minutes",
+        0.1,
+        10**5,
     )
     min_wave: int = _setting(20, "messages below which a run is not called a wave", "messages", 2, 10**6)
     attack_sources: int = _setting(
@@ -54,7 +64,9 @@ class Settings:
                 values[name] = value = tuple(str(item) for item in value)
             if type(value) is not type(default):
                 wanted = type(default).__name__
-                raise SettingError(f"{name} = {value!r}: must be a {wanted}; remove the line to get {default!r}")
+                raise SettingError(
+                    f"{name} = {value!r}: must be a {wanted}; remove the line to get {default!r}"
+                )
             if low is not None and not low <= value <= high:
                 raise SettingError(
                     f"{name} = {value}: must be from {low:g} to {high:g} {known[name].metadata['unit']};"

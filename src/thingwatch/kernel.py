@@ -20,7 +20,7 @@ from thingwatch.config import Settings
 from thingwatch.errors import InputError
 from thingwatch.fingerprint import KEYS_SCHEMA, MAILS_SCHEMA, fingerprint
 from thingwatch.model import Message, Skip
-from thingwatch.read import Border, Load, messages_in, plan
+from thingwatch.read import Border, Load, messages_in, messages_of, plan
 
 ROW_BITS = 40  # a message's seq is the load's number and its row there: order without counting first
 # Columns whose values repeat within a load; for the others a dictionary costs more than it saves.
@@ -54,7 +54,7 @@ def digest(load: Load, number: int, border: Border, folder: Path) -> Digest:
     rows = 0
     with (
         _writer(folder / f"mails-{number:07d}.parquet", _with_seq(MAILS_SCHEMA), REPEATING) as mails,
-        _writer(folder / f"keys-{number:07d}.parquet", KEY_ROWS, ["kind"]) as keys,
+        _writer(folder / f"keys-{number:07d}.parquet", KEY_ROWS, ["kind", "dialect", "seq"]) as keys,
     ):
         for batch in _batches(_counted(messages_in(load, border), skips, places)):
             for message in batch:
@@ -64,8 +64,15 @@ def digest(load: Load, number: int, border: Border, folder: Path) -> Digest:
             first = (number << ROW_BITS) + rows
             seq = pa.array(np.arange(first, first + len(batch), dtype=np.int64))
             mails.write_table(prints.mails.add_column(0, "seq", seq))
-            where = pa.array(prints.keys["row"].to_numpy().astype(np.int64) + first)
-            keys.write_table(pa.Table.from_arrays([where, prints.keys["kind"], prints.keys["key"]], schema=KEY_ROWS))
+            row = prints.keys["row"].to_numpy()
+            columns = [
+                pa.array(row.astype(np.int64) + first),
+                prints.keys["kind"],
+                prints.keys["key"],
+                # Beside each key, because grouping asks for both together tens of millions of times.
+                pa.array(prints.mails["dialect"].to_numpy()[row]),
+            ]
+            keys.write_table(pa.Table.from_arrays(columns, schema=KEY_ROWS))
             rows += len(batch)
     gc.enable()
     return Digest(number, rows, dict(skips), places, dict(defects))
@@ -73,14 +80,23 @@ def digest(load: Load, number: int, border: Border, folder: Path) -> Digest:
 
 def _writer(path: Path, schema: pa.Schema, repeating: list[str]) -> pq.ParquetWriter:
     # Written once and read a few times within the minute: statistics and compression cost more than they save.
-    return pq.ParquetWriter(path, schema, compression="none", use_dictionary=repeating, write_statistics=False)
+    return pq.ParquetWriter(
+        path, schema, compression="none", use_dictionary=repeating, write_statistics=False
+    )
 
 
 def _with_seq(schema: pa.Schema) -> pa.Schema:
     return pa.schema([pa.field("seq", pa.int64()), *schema])
 
 
-KEY_ROWS = pa.schema([pa.field("seq", pa.int64()), KEYS_SCHEMA.field("kind"), KEYS_SCHEMA.field("key")])
+KEY_ROWS = pa.schema(
+    [
+        pa.field("seq", pa.int64()),
+        KEYS_SCHEMA.field("kind"),
+        KEYS_SCHEMA.field("key"),
+        pa.field("dialect", pa.int64()),
+    ]
+)
 
 
 def _counted(items: Iterable[Message | Skip], skips: Counter[str], places: list[str]) -> Iterator[Message]:
@@ -133,7 +149,9 @@ def digest_all(
     return done
 
 
-def messages_at(paths: Iterable[Path], border: Border, settings: Settings, seqs: Iterable[int]) -> dict[int, Message]:
+def messages_at(
+    paths: Iterable[Path], border: Border, settings: Settings, seqs: Iterable[int]
+) -> dict[int, Message]:
     """The messages behind *seqs*, read again from the input: the store keeps no bodies."""
     wanted: dict[int, set[int]] = {}
     for seq in seqs:
@@ -144,10 +162,7 @@ def messages_at(paths: Iterable[Path], border: Border, settings: Settings, seqs:
     for number, load in enumerate(plan(paths, settings.load_mb << 20)):
         rows = wanted.pop(number, None)
         if rows:
-            messages = (item for item in messages_in(load, border) if isinstance(item, Message))
-            for row, message in zip(range(max(rows) + 1), messages, strict=False):
-                if row in rows:
-                    found[(number << ROW_BITS) + row] = message
+            found |= {(number << ROW_BITS) + row: message for row, message in messages_of(load, border, rows)}
         if not wanted:
             break
     return found

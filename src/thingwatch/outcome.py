@@ -17,8 +17,10 @@ def sentence_of(document: dict[str, Any], verdict: str, kind: str) -> str:
     when = f"on {start}" if start == end else f"{start} to {end}"
     rhythm = f", in {waves} wave{'s' if waves != 1 else ''}" if waves else ""
     if verdict == "attack":
-        return f"{n:,} messages from {sources:,} sources, none of which sent more than {cap:,}{rhythm}, {when}."
-    what = "Too little to tell what it is" if verdict == "unsure" else f"Not an attack ({kind})"
+        return (
+            f"{n:,} messages from {sources:,} sources, none of which sent more than {cap:,}{rhythm}, {when}."
+        )
+    what = "Too little to tell what it is" if verdict == "unsure" else f"No distributed attack ({kind})"
     return f"{what}: {n:,} messages from {sources:,} source{'s' if sources != 1 else ''}{rhythm}, {when}."
 
 
@@ -35,10 +37,11 @@ def headline(report: dict[str, Any]) -> str:
     lead = "One attack campaign" if len(attacks) == 1 else f"{len(attacks)} attack campaigns"
     waves = len(largest["waves"])
     rhythm = f" in {waves} waves" if waves > 1 else ""
-    which = "" if len(attacks) == 1 else "; the largest:"
+    which = "," if len(attacks) == 1 else "; the largest:"
     return (
-        f"{lead} in {totals['messages']:,} mails, {when}{which}{',' if not which else ''} {largest['messages']:,} messages ({part:.0%})"
-        f" from {largest['sources']:,} sources{rhythm}, none of which sent more than {largest['max_per_source']:,}."
+        f"{lead} in {totals['messages']:,} mails, {when}{which} {largest['messages']:,} messages ({part:.0%})"
+        f" from {largest['sources']:,} sources{rhythm},"
+        f" none of which sent more than {largest['max_per_source']:,}."
     )
 
 

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+
 from thingwatch import __version__
 from thingwatch.act import write_case, write_page
 from thingwatch.config import Settings
@@ -25,15 +27,8 @@ from thingwatch.model import Message, Reason
 from thingwatch.outcome import RANK, headline, sentence_of, smallest_seen
 from thingwatch.profile import Campaign, Tallies, facts_of, iso, lure_id, portrait, prepare
 from thingwatch.read import Border
-import pyarrow as pa
-
 from thingwatch.store import Engine, query
 
-# What grouping asks of a message; everything else stays in the Parquet files until a profile wants it.
-HOT_COLUMNS = (
-    "seq, message_id, received_at, client_ip, header_from, signer, list_id, name, reply, forward, automatic, logged,"
-    " recipient, size, media, spf, dkim, dmarc, dialect, id_form, mime_form, layout, helo_form, sender_form, mail_from, line"
-)
 MAX_PORTRAITS = 1000  # campaigns described in report.json; campaigns.parquet lists all
 MAX_SPECIMENS = 240  # messages read again to be shown
 LURE_EXAMPLES = 12  # lures of a campaign shown with a specimen
@@ -88,13 +83,17 @@ def _run(
     digests = digest_all(paths, border, settings, work, progress)
     messages = sum(digest.messages for digest in digests)
     if not messages and not any(digest.skips for digest in digests):
-        raise InputError(f"{', '.join(map(str, paths))}: no mail in it; name an mbox, a Maildir, .eml files or a mail log")
+        raise InputError(
+            f"{', '.join(map(str, paths))}: no mail in it; name an mbox, a Maildir, .eml files or a mail log"
+        )
     stages.done("read and fingerprint", messages)
     with Engine(settings, work) as engine:
         load_tables(engine, work)
         joins = group(engine, settings)
         stages.done("group", engine.number("SELECT count(*) FROM campaign_members"))
-        campaigns, tallies = prepare(engine, settings, lambda addresses: name_sources(addresses, networks), blocklist)
+        campaigns, tallies = prepare(
+            engine, settings, lambda addresses: name_sources(addresses, networks), blocklist
+        )
         judged = _judged(tallies, campaigns, settings)
         stages.done("identify and judge", len(campaigns))
         documents = _documents(engine, tallies, judged, paths, border, settings, messages)
@@ -104,7 +103,9 @@ def _run(
         stages.done("profile", len(documents))
         _write_tables(engine, folder, judged, settings)
     report["stages"] = stages.rows
-    (folder / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    (folder / "report.json").write_text(
+        json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+    )
     write_page(report, folder / "report.html")
     stages.done("write", len(documents))
     return Outcome(report, bool(report["totals"]["skipped"]))
@@ -130,7 +131,7 @@ def load_tables(engine: Engine, work: Path) -> None:
     """Make ``mails`` and the views ``details`` and ``keys`` of what the workers left in *work*."""
     engine.read_parquet("details", work / "mails-*.parquet")
     engine.read_parquet("keys", work / "keys-*.parquet")
-    engine.run(f"CREATE OR REPLACE TABLE mails AS SELECT {HOT_COLUMNS}, received_at // 600000000 AS bin FROM details")  # noqa: S608 our own names
+    engine.make("thingwatch.store", "mails")
 
 
 class _Judged(NamedTuple):
@@ -162,7 +163,9 @@ def _documents(
     messages: int,
 ) -> list[dict[str, Any]]:
     shown = judged[:MAX_PORTRAITS]
-    everything = engine.arrow("SELECT received_at FROM mails WHERE received_at IS NOT NULL ORDER BY received_at")["received_at"].to_numpy()
+    everything = engine.arrow(
+        "SELECT received_at FROM mails WHERE received_at IS NOT NULL ORDER BY received_at"
+    )["received_at"].to_numpy()
     examples = messages_at(paths, border, settings, _examples(tallies, shown))
     named: dict[int, dict[int, str]] = {}
 
@@ -173,7 +176,9 @@ def _documents(
     def read_key(seq: int, key: int) -> str:
         if seq not in named:
             message = examples.get(seq)
-            named[seq] = {} if message is None else {found.key: found.text for found in readable_keys(message)}
+            named[seq] = (
+                {} if message is None else {found.key: found.text for found in readable_keys(message)}
+            )
         return named[seq].get(key, "")
 
     documents = []
@@ -225,9 +230,19 @@ def _hands(tallies: Tallies, campaign: Campaign, examples: dict[int, Message]) -
     found = []
     for dialect, messages, others, weight, example in tallies.dialects.of(campaign.number):
         message = examples.get(example)
-        text = readable_hand(message)["dialect"] if message is not None else f"no example kept ({dialect & 0xFFFFFFFF:08x})"
+        text = (
+            readable_hand(message)["dialect"]
+            if message is not None
+            else f"no example kept ({dialect & 0xFFFFFFFF:08x})"
+        )
         found.append(
-            {"family": "client", "key": f"dialect: {text}", "weight": round(weight, 1), "messages": messages, "others": others}
+            {
+                "family": "client",
+                "key": f"dialect: {text}",
+                "weight": round(weight, 1),
+                "messages": messages,
+                "others": others,
+            }
         )
     return found
 
@@ -238,12 +253,18 @@ def _explain_joins(joins: list[Join], judged: list[_Judged], documents: list[dic
     for join in sorted(joins, key=lambda j: -sum(r.weight for r in j.reasons)):
         ends = [lure_id(lure) for lure in (join.lure, join.other)]
         for document in documents:
-            if ends[0] in lure_ids[document["id"]] and ends[1] in lure_ids[document["id"]] and len(document["joined"]) < 40:
+            if (
+                ends[0] in lure_ids[document["id"]]
+                and ends[1] in lure_ids[document["id"]]
+                and len(document["joined"]) < 40
+            ):
                 document["joined"].append(
                     {
                         "from": ends[0],
                         "to": ends[1],
-                        "reasons": [{"name": r.name, "weight": r.weight, "sentence": r.sentence} for r in join.reasons],
+                        "reasons": [
+                            {"name": r.name, "weight": r.weight, "sentence": r.sentence} for r in join.reasons
+                        ],
                     }
                 )
                 break
@@ -297,7 +318,9 @@ def _report(
         "smallest_seen": smallest_seen(settings),
         "reference": {"network": networks.reference},
         "stages": [],
-        "settings": {name: getattr(settings, name) for name in settings.__dataclass_fields__ if name != "temp_folder"},
+        "settings": {
+            name: getattr(settings, name) for name in settings.__dataclass_fields__ if name != "temp_folder"
+        },
         "campaigns": documents,
     }
     report["headline"] = headline(report)

@@ -70,6 +70,8 @@ def _lure(case: Case, name: str) -> dict[str, Any]:
                 }
     found = case.lure_row(name)
     if found is None:
-        raise InputError(f"{name}: no lure of this id in {case.folder}; messages.parquet, lure_id, lists them all")
-    document = case.campaigns.get(found["campaign_id"] or "")
-    return {"what": "lure", **found, "verdict": document["verdict"] if document else None, "joined": []}
+        raise InputError(
+            f"{name}: no lure of this id in {case.folder}; messages.parquet, lure_id, lists them all"
+        )
+    known = case.campaigns.get(found["campaign_id"] or "")
+    return {"what": "lure", **found, "verdict": known["verdict"] if known else None, "joined": []}

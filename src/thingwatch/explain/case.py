@@ -35,14 +35,18 @@ class Case:
         try:
             report = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise InputError(f"{folder}: no report.json in it; give the folder that uncover wrote (--out)") from error
+            raise InputError(
+                f"{folder}: no report.json in it; give the folder that uncover wrote (--out)"
+            ) from error
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
         except ValueError as error:
             raise InputError(f"{path}: damaged (not JSON); run uncover again") from error
         try:
             if report["schema"] != 1:
-                raise InputError(f"{path}: schema {report['schema']}, and we read 1; run uncover of this version again")
+                raise InputError(
+                    f"{path}: schema {report['schema']}, and we read 1; run uncover of this version again"
+                )
             return cls(
                 folder,
                 tuple(report["input"]["paths"]),
@@ -51,10 +55,12 @@ class Case:
                 {document["id"]: document for document in report["campaigns"]},
             )
         except (KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path}: no report of ours (a field is missing: {error}); run uncover again") from error
+            raise InputError(
+                f"{path}: no report of ours (a field is missing: {error}); run uncover again"
+            ) from error
 
     def message_row(self, name: str) -> dict[str, Any]:
-        """The row of the message *name*, a Message-ID or a place, and under "copies" how many have its Message-ID.
+        """The row of the message *name*, a Message-ID or a place; "copies" says how many have its Message-ID.
 
         Raises InputError where none is, or where the end of a place means several.
         """
@@ -66,7 +72,8 @@ class Case:
         rows = self._rows("messages", pc.ends_with(pc.field("place"), "/" + name)) if name else []
         if not rows:
             raise InputError(
-                f"{name}: no such message in {self.folder}; give a Message-ID or a place from messages.parquet,"
+                f"{name}: no such message in {self.folder};"
+                " give a Message-ID or a place from messages.parquet,"
                 " or the id of a campaign (c-...) or lure (l-...)"
             )
         if len(rows) > 1:
@@ -109,7 +116,9 @@ class Case:
         try:
             found = pq.read_table(path, filters=wanted)
         except FileNotFoundError as error:
-            raise InputError(f"{path}: not there; run uncover again, or name a campaign of report.json") from error
+            raise InputError(
+                f"{path}: not there; run uncover again, or name a campaign of report.json"
+            ) from error
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{path}: cannot be read ({str(error)[:200]}); run uncover again") from error
         rows: list[dict[str, Any]] = (found if most is None else found.slice(0, most)).to_pylist()

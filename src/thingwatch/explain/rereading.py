@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -28,15 +28,17 @@ def message_at(case: Case, place: str, message_id: str) -> Message:
             for message in messages:
                 if message.place == wanted or message.place == place:
                     if message.message_id != message_id:
-                        raise InputError(f"{place}: another mail stands there now; run uncover again for a new case")
+                        raise InputError(
+                            f"{place}: another mail stands there now; run uncover again for a new case"
+                        )
                     return message
                 if load.form == "mbox":
                     break  # the load begins at the mail: what comes first is it or none
     raise InputError(f"{place}: {file} is there, the mail in it is not; run uncover again for a new case")
 
 
-def _only_messages(load: Load, border: Border) -> Iterator[Message]:
-    return (item for item in messages_in(load, border) if isinstance(item, Message))
+def _only_messages(load: Load, border: Border) -> Generator[Message]:
+    yield from (item for item in messages_in(load, border) if isinstance(item, Message))
 
 
 def _file_of(case: Case, place: str) -> tuple[Path, str]:
@@ -55,8 +57,8 @@ def _file_of(case: Case, place: str) -> tuple[Path, str]:
                 break
             named = named[:cut]
     raise InputError(
-        f"{place}: the mail is not there any more; read from {', '.join(case.input_paths)} when the case was made."
-        " Put it back, or run from the folder uncover ran in"
+        f"{place}: the mail is not there any more; it was read from {', '.join(case.input_paths)}."
+        " Put it back, or run from the folder uncover ran in; campaigns and lures can be shown without it"
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from thingwatch.fingerprint.attachment import form_of, sampled, telling
-from thingwatch.fingerprint.client import client_traits, line_of
+from thingwatch.fingerprint.client import ADDRESS_NAME, client_traits, line_of
 from thingwatch.fingerprint.hashing import U64, hash_all
 from thingwatch.fingerprint.kinds import (
     DOMAIN,
@@ -38,7 +38,9 @@ from thingwatch.model import Message
 __all__ = ["KEYS_SCHEMA", "KINDS", "MAILS_SCHEMA", "Fingerprints", "fingerprint", "traits_of"]
 
 # What mail programs put before the subject of an answer or a forward, in the languages they come in.
-_FORWARD = re.compile(r"\s*(?:re|fwd?|aw|wg|sv|vs|rv|tr|rif|i|res|enc|antw|doorst|odp|pd|ynt|ilt)(?:\[\d+\])?\s*:", re.I)
+_FORWARD = re.compile(
+    r"\s*(?:re|fwd?|aw|wg|sv|vs|rv|tr|rif|i|res|enc|antw|doorst|odp|pd|ynt|ilt)(?:\[\d+\])?\s*:", re.I
+)
 
 MAX_SIZE = (1 << 31) - 1  # bytes; a log may claim any number
 ONE_LINE_WORDS = 24  # a text of at most so many words is called one line; ten may be strays
@@ -143,7 +145,9 @@ class _KeyTable:
     def add_once(self, kind: int, rows: np.ndarray[tuple[int], np.dtype[np.int64]], keys: U64) -> None:
         """As ``add``, but a row that has a key twice (four icons of one size) has it once."""
         pairs = dict.fromkeys(zip(rows.tolist(), keys.tolist(), strict=True))
-        self.add(kind, np.array([row for row, _ in pairs]), np.array([key for _, key in pairs], dtype=np.uint64))
+        self.add(
+            kind, np.array([row for row, _ in pairs]), np.array([key for _, key in pairs], dtype=np.uint64)
+        )
 
     def add_grid(self, kind: int, grid: U64) -> None:
         """A row of keys per message."""
@@ -203,9 +207,13 @@ def fingerprint(messages: Sequence[Message]) -> Fingerprints:
     _add_lists(table, GRAMMAR, [link.grammars for link in links])
     _add_attachments(table, messages)
 
+    lines = [line_of(m.ptr, m.client_ip) for m in messages]
+    reports = [_is_report(m, line) for m, line in zip(messages, lines, strict=True)]
     order = hash_all([h.order for h in hands])
     ids = [h.message_id for h in hands]
-    id_coarse = shape_hashes([i.rpartition(b"@")[0] for i in ids]) ^ hash_all([i.rpartition(b"@")[2] for i in ids])
+    id_coarse = shape_hashes([i.rpartition(b"@")[0] for i in ids]) ^ hash_all(
+        [i.rpartition(b"@")[2] for i in ids]
+    )
     dialect = (
         order
         ^ (id_coarse * np.uint64(3))
@@ -218,7 +226,11 @@ def fingerprint(messages: Sequence[Message]) -> Fingerprints:
     # Powers of a quarter bit: a lure with names and tokens in it stays within a class or two.
     size_class = [str(int(np.log2(m.size + 1) * 4)).encode() for m in messages]
     sender_form = shape_hashes([m.mail_from.partition("@")[0].encode("utf-8", "replace") for m in messages])
-    columns = dict(zip(Message._fields, zip(*messages, strict=True), strict=True)) if n else {f: () for f in Message._fields}
+    columns = (
+        dict(zip(Message._fields, zip(*messages, strict=True), strict=True))
+        if n
+        else dict.fromkeys(Message._fields, ())
+    )
     mails = pa.Table.from_arrays(
         [
             _texts(columns["place"]),
@@ -247,13 +259,16 @@ def fingerprint(messages: Sequence[Message]) -> Fingerprints:
             _texts([a.dmarc for a in columns["authentication"]]),
             _texts([a.domain for a in columns["authentication"]]),
             _texts(columns["list_id"]),
-            _texts(list(map(_name_of, messages))),
+            _texts([_name_of(m, report) for m, report in zip(messages, reports, strict=True)]),
             pa.array(columns["reply"], pa.bool_()),
             pa.array([_FORWARD.match(s) is not None for s in columns["subject"]], pa.bool_()),
-            pa.array(columns["automatic"], pa.bool_()),
+            pa.array(reports, pa.bool_()),
             pa.array(columns["logged"], pa.bool_()),
             pa.array([link.hosts for link in links], pa.list_(pa.string())),
-            pa.array([[g.decode("ascii", "replace") for g in link.grammars] for link in links], pa.list_(pa.string())),
+            pa.array(
+                [[g.decode("ascii", "replace") for g in link.grammars] for link in links],
+                pa.list_(pa.string()),
+            ),
             _signed(dialect),
             _signed(shape_hashes(ids, fine=True)),
             _signed(mime_form),
@@ -261,7 +276,7 @@ def fingerprint(messages: Sequence[Message]) -> Fingerprints:
             _signed(shape_hashes([m.helo.encode("utf-8", "replace") for m in messages])),
             _signed(sender_form ^ hash_all(size_class)),
             _signed(np.where(shreds.words >= WHOLE_WORDS, shreds.exact, np.uint64(0))),
-            pa.array([line_of(m.ptr, m.client_ip) for m in messages], pa.int8()),
+            pa.array(lines, pa.int8()),
             pa.array(columns["defects"], pa.list_(pa.string())),
         ],
         schema=MAILS_SCHEMA,
@@ -269,22 +284,31 @@ def fingerprint(messages: Sequence[Message]) -> Fingerprints:
     return Fingerprints(mails, table.table())
 
 
-def _name_of(message: Message) -> str:
+def _is_report(message: Message, line: int) -> bool:
+    """Whether a mail server or an answering machine wrote *message*. A customer's line that says so is not believed."""
+    if line == ADDRESS_NAME:
+        return False
+    return message.automatic or message.header_from.partition("@")[0] in ("mailer-daemon", "postmaster")
+
+
+def _name_of(message: Message, report: bool) -> str:
     """Under whose name a mail comes: its list, the domain that passed authentication, or the host that reports."""
     if message.list_id:
         return message.list_id
-    if message.automatic:
+    if report:
         host = message.header_from.rpartition("@")[2] or message.message_id.rpartition("@")[2] or message.helo
         return "report:" + host.lower()
     return message.authentication.domain
 
 
 def _texts(values: Sequence[str | None]) -> pa.Array:
-    """A column of text; JSON logs can spell lone surrogates, which no UTF-8 column holds."""
+    """*values* as Arrow strings; a lone surrogate, which UTF-8 cannot hold, becomes a question mark."""
     try:
         return pa.array(values, pa.string())
     except UnicodeEncodeError:
-        return pa.array([v and v.encode("utf-8", "replace").decode() for v in values], pa.string())
+        return pa.array(
+            [None if v is None else v.encode("utf-8", "replace").decode() for v in values], pa.string()
+        )
 
 
 def _signed(hashes: U64) -> pa.Array:

@@ -143,7 +143,11 @@ def client_traits(message: Message) -> ClientTraits:
     )
 
 
-NO_NAME, ADDRESS_NAME, OTHER_NAME = 0, 1, 2  # what an address is called: nothing, after itself, or something else
+NO_NAME, ADDRESS_NAME, OTHER_NAME = (
+    0,
+    1,
+    2,
+)  # what an address is called: nothing, after itself, or something else
 _DIGIT_RUNS = re.compile(r"[0-9]+")
 
 

@@ -7,7 +7,9 @@ import numpy as np
 from thingwatch.fingerprint.hashing import U64
 from thingwatch.model import Family
 
-SHINGLE, LINE, WHOLE, SUBJECT, SUBJECT_WORDS, HOST, DOMAIN, GRAMMAR, FILE, FILE_PART, IMAGE_FORM = range(1, 12)
+SHINGLE, LINE, WHOLE, SUBJECT, SUBJECT_WORDS, HOST, DOMAIN, GRAMMAR, FILE, FILE_PART, IMAGE_FORM = range(
+    1, 12
+)
 
 KINDS: dict[int, tuple[Family, str]] = {
     SHINGLE: (Family.TEXT, "words in a row"),

@@ -16,7 +16,9 @@ from publicsuffixlist import PublicSuffixList
 
 MAX_HOSTS = 6  # hosts of one mail that become keys; newsletters point to dozens of pages on few hosts
 MAX_GRAMMARS = 4
-_LINK = re.compile(rb"(?:[a-z]{3,9}://)?(?:[^/?#@]*@)?(\[[0-9a-f:.]+\]|[^/?#:\\]*)(?::[0-9]*)?([^#]*)", re.IGNORECASE)
+_LINK = re.compile(
+    rb"(?:[a-z]{3,9}://)?(?:[^/?#@\\]*@)?(\[[0-9a-f:.]+\]|[^/?#:\\]*)(?::[0-9]*)?([^#]*)", re.IGNORECASE
+)
 _REFERENCE = re.compile(rb"&#(?:[xX]([0-9a-fA-F]{1,6})|([0-9]{1,7}));?")
 # Punctuation of the sentence a bare link stands in: "(see http://a.example/b)."
 _BEHIND = b".,;:!?)]}*"

@@ -17,6 +17,7 @@ from thingwatch.fingerprint.words import own_words, text_of
 from thingwatch.model import Message
 
 SPECIMEN_CHARS = 1200  # of a lure shown; what it wants stands in the first lines
+MAX_GAP_BYTES = 80  # of punctuation between two words shown; a ruled line has 72
 _TOKEN = re.compile(r"[0-9a-z]*[0-9][0-9a-z]{2,}|\S{29,}", re.IGNORECASE)
 _BLOCK = "▇"
 
@@ -49,7 +50,11 @@ def readable_keys(message: Message) -> list[ReadableKey]:
 
     def add(kind: int, hashes: U64, texts: list[str]) -> None:
         salted = kinds.salted(kind, hashes).view(np.int64).tolist()
-        keys.extend(ReadableKey(kind, key, text) for key, text, raw in zip(salted, texts, hashes.tolist(), strict=True) if raw)
+        keys.extend(
+            ReadableKey(kind, key, text)
+            for key, text, raw in zip(salted, texts, hashes.tolist(), strict=True)
+            if raw
+        )
 
     def named(hashes: U64, spans: dict[int, tuple[int, int]], found: Dissection) -> list[str]:
         return [_phrase(found, *spans[h]) if h in spans else "" for h in hashes.tolist()]
@@ -72,7 +77,9 @@ def readable_keys(message: Message) -> list[ReadableKey]:
         exact, near = attachment.sampled([f.content for f in files])
         add(kinds.FILE, exact, [f.filename or f.media_type for f in files])
         for i, file in enumerate(files):
-            add(kinds.FILE_PART, near[i], [f"part of {file.filename or file.media_type}"] * attachment.SAMPLES)
+            add(
+                kinds.FILE_PART, near[i], [f"part of {file.filename or file.media_type}"] * attachment.SAMPLES
+            )
         images = [f for f in files if f.media_type.startswith("image/")]
         if images:
             forms = [attachment.form_of(f) for f in images]
@@ -94,7 +101,9 @@ def readable_hand(message: Message) -> dict[str, str]:
     return {
         "dialect": " · ".join(piece for piece in pieces if piece),
         "id_form": readable_shape(hand.message_id, fine=True),
-        "mime_form": " ".join(hand.mime_form.decode("latin-1").split()) + " · " + readable_shape(hand.boundary),
+        "mime_form": " ".join(hand.mime_form.decode("latin-1").split())
+        + " · "
+        + readable_shape(hand.boundary),
         "layout": message.mime_tree,
     }
 
@@ -104,9 +113,9 @@ def specimen(message: Message) -> str:
     text, is_html = text_of(message)
     found = dissect(text, is_html, own_words(message))
     out: list[str] = []
-    at = 0
+    length = at = 0
     for (start, end), sign in zip(found.words, found.placeholders, strict=True):
-        out.append(found.visible[at:start].decode("utf-8", "replace"))
+        out.append(found.visible[at : min(start, at + MAX_GAP_BYTES)].decode("utf-8", "replace"))
         word = found.visible[start:end].decode("utf-8", "replace")
         if sign == "link":
             word = _defanged(word)
@@ -116,7 +125,8 @@ def specimen(message: Message) -> str:
             word = _TOKEN.sub(_BLOCK * 4, word)
         out.append(word)
         at = end
-        if sum(map(len, out)) > SPECIMEN_CHARS:
+        length += len(out[-2]) + len(word)
+        if length > SPECIMEN_CHARS:
             out.append(" …")
             break
     lines = (" ".join(line.split()) for line in "".join(out).splitlines())
@@ -129,7 +139,11 @@ def _defanged(link: str) -> str:
         return "hxxp:…"
     _, _, rest = link.partition("://")
     path = "/" + rest.partition("/")[2] if "/" in rest else ""
-    return "hxxp://" + hosts[0].replace(".", "[.]") + grammar(path.encode("utf-8", "replace")).decode("ascii", "replace")
+    return (
+        "hxxp://"
+        + hosts[0].replace(".", "[.]")
+        + grammar(path.encode("utf-8", "replace")).decode("ascii", "replace")
+    )
 
 
 __all__ = ["SHINGLES", "ReadableKey", "readable_hand", "readable_keys", "specimen"]

@@ -19,9 +19,7 @@ MAX_SHAPE = 200  # bytes of a string that count; a Message-ID has 30 to 80
 
 _RUN = np.zeros(256, dtype=np.uint8)
 for _c in range(256):
-    if chr(_c).isascii() and chr(_c).isalnum():
-        _RUN[_c] = 1
-    elif _c >= 0x80:
+    if (chr(_c).isascii() and chr(_c).isalnum()) or _c >= 0x80:
         _RUN[_c] = 1
 _BLANK = np.zeros(256, dtype=np.uint8)
 _BLANK[[9, 10, 13, 32]] = 1

@@ -73,7 +73,9 @@ def _tag_hash(name: bytes) -> int:
 
 _BLOCKS = np.array([_tag_hash(name) for name in _BLOCK_NAMES], dtype=np.uint64)
 _SCRIPT, _STYLE, _TITLE = (np.uint64(_tag_hash(name)) for name in (b"script", b"style", b"title"))
-_SHY, _ZWJ, _ZWNJ, _LRM, _RLM = (np.uint64(_tag_hash(name)) for name in (b"shy", b"zwj", b"zwnj", b"lrm", b"rlm"))
+_SHY, _ZWJ, _ZWNJ, _LRM, _RLM = (
+    np.uint64(_tag_hash(name)) for name in (b"shy", b"zwj", b"zwnj", b"lrm", b"rlm")
+)
 _HEX = np.full(256, 255, dtype=np.uint8)
 for _i, _c in enumerate(b"0123456789abcdef"):
     _HEX[_c] = _i
@@ -270,7 +272,10 @@ def _visible(
                 i += 4
                 while i < end and not (
                     data[i] == 62
-                    and ((data[i - 1] == 45 and data[i - 2] == 45) or (data[i - 1] == 33 and data[i - 2] == 45 and data[i - 3] == 45))
+                    and (
+                        (data[i - 1] == 45 and data[i - 2] == 45)
+                        or (data[i - 1] == 33 and data[i - 2] == 45 and data[i - 3] == 45)
+                    )
                 ):
                     i += 1
                 i += 1
@@ -282,7 +287,9 @@ def _visible(
             name = np.uint64(0)
             first = j
             while (
-                j < end and j - first < 16 and (_CLASS[data[j]] == _LETTER or (_CLASS[data[j]] == _DIGIT and j > first))
+                j < end
+                and j - first < 16
+                and (_CLASS[data[j]] == _LETTER or (_CLASS[data[j]] == _DIGIT and j > first))
             ):
                 name = _tag_mix(name, _LOWER[data[j]])
                 j += 1
@@ -353,7 +360,16 @@ def _visible(
 
 @njit(cache=True)
 def _words(
-    text: Any, n: int, shift: int, note_links: bool, own: Any, words: Any, spans: Any, breaks: Any, links: Any, n_links: int
+    text: Any,
+    n: int,
+    shift: int,
+    note_links: bool,
+    own: Any,
+    words: Any,
+    spans: Any,
+    breaks: Any,
+    links: Any,
+    n_links: int,
 ) -> tuple[int, int, int]:
     """Cut *text* into blurred words.
 
@@ -481,8 +497,17 @@ def _keep_smallest(pool: Any, n: int, out: Any) -> int:
 
 @njit(cache=True, nogil=True)
 def _shred(
-    data: Any, ends: Any, is_html: Any, own: Any, note_links: Any, shingles: Any, lines: Any, exact: Any,
-    skeletons: Any, counts: Any, links: Any
+    data: Any,
+    ends: Any,
+    is_html: Any,
+    own: Any,
+    note_links: Any,
+    shingles: Any,
+    lines: Any,
+    exact: Any,
+    skeletons: Any,
+    counts: Any,
+    links: Any,
 ) -> None:
     # An entity of five bytes may give four; a lone '&' one: the visible text is never longer than the source.
     scratch = np.empty(TEXT_BYTES + 16, dtype=np.uint8)
@@ -553,7 +578,9 @@ class Shreds(NamedTuple):
     links: list[list[bytes]]  # per text, the links as written, at most MAX_LINKS
 
 
-def shred(texts: Sequence[bytes], is_html: Sequence[bool], own_words: Sequence[Sequence[bytes]] = ()) -> Shreds:
+def shred(
+    texts: Sequence[bytes], is_html: Sequence[bool], own_words: Sequence[Sequence[bytes]] = ()
+) -> Shreds:
     """Keys of *texts* (UTF-8, HTML where *is_html*), with each reader's *own_words* masked.
 
     Never raises on any bytes; costs about 4 nanoseconds a byte.
@@ -578,7 +605,9 @@ def shred(texts: Sequence[bytes], is_html: Sequence[bool], own_words: Sequence[S
     held = np.arange(MAX_LINKS) < counts[:, 2, None]
     if held.any():
         joined = data.tobytes()
-        for row, (a, b) in zip(np.repeat(np.arange(n), counts[:, 2]).tolist(), links[held].tolist(), strict=True):
+        for row, (a, b) in zip(
+            np.repeat(np.arange(n), counts[:, 2]).tolist(), links[held].tolist(), strict=True
+        ):
             found[row].append(joined[a:b])
     return Shreds(shingles, lines, exact, skeletons, counts[:, 0], counts[:, 1], found)
 

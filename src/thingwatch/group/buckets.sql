@@ -1,8 +1,18 @@
--- buckets: keys that more than one message holds. A key nobody else holds says nothing about whom a message
--- belongs to. hands: in how many dialects the key is written; a phrase of many hands is an ordinary phrase.
+-- buckets: keys that more than one message holds, with what sharing one is worth in bits. A key nobody else holds
+-- says nothing about whom a message belongs to. The worth starts from the shipped background of its kind and falls
+-- with the number of hands (dialects) that write it: a phrase of many hands is an ordinary phrase.
 CREATE OR REPLACE TABLE buckets AS
-SELECT k.key AS key, min(k.kind) AS kind, count(*) AS messages, count(DISTINCT m.dialect) AS hands, min(k.seq) AS first_seq
-FROM keys AS k
-JOIN mails AS m ON m.seq = k.seq
-GROUP BY k.key
-HAVING count(*) > 1
+SELECT
+    b.key AS key,
+    b.kind AS kind,
+    b.messages AS messages,
+    b.first_seq AS first_seq,
+    least(w.bits, log2((t.hands + 1.0) / b.hands)) AS weight
+FROM (
+    SELECT key, min(kind) AS kind, sum(messages) AS messages, count(*) AS hands, min(leader) AS first_seq
+    FROM hands
+    GROUP BY key
+    HAVING sum(messages) > 1
+) AS b
+JOIN kind_weights AS w ON w.kind = b.kind
+CROSS JOIN (SELECT count(DISTINCT dialect) AS hands FROM mails) AS t

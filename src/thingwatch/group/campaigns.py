@@ -67,7 +67,7 @@ def group_campaigns(engine: Engine, settings: Settings) -> list[Join]:
     engine.run("CREATE OR REPLACE TABLE lure_campaigns (lure BIGINT, campaign BIGINT)")
     if campaign_of:
         rows = ", ".join(f"({lure}, {campaign})" for lure, campaign in sorted(campaign_of.items()))
-        engine.run(f"INSERT INTO lure_campaigns VALUES {rows}")  # noqa: S608 our own numbers
+        engine.run(f"INSERT INTO lure_campaigns VALUES {rows}")
     for name in (
         "core_members", "campaign_facts", "campaign_bins", "quiet_totals", "traits", "stray_traits", "loose",
         "pools", "pool_weights",
@@ -89,7 +89,9 @@ def _joins(engine: Engine) -> list[Join]:
     evidence: dict[tuple[int, int], list[Reason]] = defaultdict(list)
     for lure, other, shared in engine.rows("SELECT lure, other, shared FROM pool_overlaps"):
         evidence[lure, other] += _pool_reason(facts[lure], facts[other], shared, all_sources)
-    for lure, other, overlap, background in engine.rows("SELECT lure, other, overlap, background FROM dialect_overlaps"):
+    for lure, other, overlap, background in engine.rows(
+        "SELECT lure, other, overlap, background FROM dialect_overlaps"
+    ):
         rate = background / max(overlap, 1e-9) / all_messages
         bits = min(_CAPS["dialect"], -math.log2(max(rate, 1e-6)) / 2) * overlap
         evidence[lure, other].append(
@@ -123,7 +125,9 @@ def _joins(engine: Engine) -> list[Join]:
         Join(lure, other, tuple(reasons))
         for (lure, other), reasons in sorted(evidence.items())
         if sum(r.weight for r in reasons) >= JOIN_BITS
-        and (len([r for r in reasons if r.weight >= 1.5]) >= 2 or any(r.weight >= ALONE_BITS for r in reasons))
+        and (
+            len([r for r in reasons if r.weight >= 1.5]) >= 2 or any(r.weight >= ALONE_BITS for r in reasons)
+        )
     ]
 
 

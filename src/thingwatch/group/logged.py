@@ -33,4 +33,7 @@ def add_logged_runs(engine: Engine) -> None:
     }
     for name in ("quiet_sources", "hand_bins", "burst_bins", "line_hands", "logged_runs"):
         engine.make(__package__, name, **numbers)
-    engine.run("CREATE OR REPLACE TABLE members AS SELECT seq, lure, likeness FROM members UNION ALL SELECT seq, lure, 0.0 FROM logged_runs")
+    engine.run(
+        "CREATE OR REPLACE TABLE members AS SELECT seq, lure, likeness FROM members"
+        " UNION ALL SELECT seq, lure, 0.0 FROM logged_runs"
+    )

@@ -26,7 +26,8 @@ CAPS = {"cap_text": 18.0, "cap_subject": 10.0, "cap_link": 9.0, "cap_file": 14.0
 CAP_FORM = 6.0  # dialect, layout, MIME form and Message-ID form together
 OTHER_NAME = 8.0  # bits against two mails under different names: signer, list, reporting host
 MOST = 0.5  # of a message's keys shared: then a different name says little (throwaway domains)
-ROUNDS = 2  # times worth is counted again and every message goes where its keys speak
+MAX_PLACINGS = 3  # times worth is counted again and every message goes where its keys speak
+SETTLED = 0.002  # of the placed messages; when fewer were placed anew, the next round would move nobody
 MERGE_MEMBERS = 0.5  # of a star's members must lean to the other star
 MERGE_SHARED = 0.8  # of what they share at home they must share there
 FAIR_PART = 0.4  # of a message's repeated keys must speak for its lure
@@ -37,7 +38,7 @@ MAX_ROUNDS = 64  # a star is two steps deep on real mail; a chain as long as thi
 def group_lures(engine: Engine, settings: Settings) -> None:
     """Make the tables ``members`` (seq, lure, likeness) and ``signatures`` from ``mails`` and ``keys``."""
     values = ", ".join(f"({kind}, {bits})" for kind, bits in KIND_BITS.items())
-    engine.run(f"CREATE OR REPLACE TABLE kind_weights AS SELECT * FROM (VALUES {values}) AS t(kind, bits)")  # noqa: S608 our own numbers
+    engine.run(f"CREATE OR REPLACE TABLE kind_weights AS SELECT * FROM (VALUES {values}) AS t(kind, bits)")
     numbers = {
         "min_likeness": settings.min_likeness,
         "cap_form": CAP_FORM,
@@ -49,7 +50,10 @@ def group_lures(engine: Engine, settings: Settings) -> None:
         "min_votes": MIN_VOTES,
         **CAPS,
     }
-    for name in ("buckets", "held", "holdings", "leaders", "meetings", "pairs", "edges", "choices", "stars"):
+    for name in ("hands", "buckets", "held", "holdings", "leaders", "pairs"):
+        engine.make(__package__, name, **numbers)
+    engine.drop("hands", "leaders")
+    for name in ("edges", "choices", "stars"):
         engine.make(__package__, name, **numbers)
     _follow_pointers(engine)
     engine.run("CREATE OR REPLACE TABLE drafts AS SELECT message AS seq, centre AS lure FROM stars")
@@ -57,11 +61,15 @@ def group_lures(engine: Engine, settings: Settings) -> None:
         engine.make(__package__, name, **numbers)
     _join_stars(engine)
     engine.make(__package__, "drafts")
-    for round_number in range(ROUNDS):
-        if round_number:
-            engine.run("CREATE OR REPLACE TABLE drafts AS SELECT seq, lure FROM members")
+    engine.drop("pairs", "edges", "choices")
+    placed = engine.number("SELECT count(*) FROM drafts")
+    for _ in range(MAX_PLACINGS):
         for name in ("signers", "signatures", "votes", "allowed", "members"):
             engine.make(__package__, name, **numbers)
+        before, placed = placed, engine.number("SELECT count(*) FROM members")
+        if abs(placed - before) <= SETTLED * placed:
+            return
+        engine.run("CREATE OR REPLACE TABLE drafts AS SELECT seq, lure FROM members")
 
 
 def _follow_pointers(engine: Engine) -> None:
@@ -75,8 +83,12 @@ def _follow_pointers(engine: Engine) -> None:
 
 def _join_stars(engine: Engine) -> None:
     """Label each merged star with the lowest centre it hangs together with (the table ``merged``)."""
-    engine.run("CREATE OR REPLACE TABLE links AS SELECT centre, other FROM merges UNION SELECT other, centre FROM merges")
-    engine.run("CREATE OR REPLACE TABLE merged AS SELECT centre, min(least(centre, other)) AS label FROM links GROUP BY centre")
+    engine.run(
+        "CREATE OR REPLACE TABLE links AS SELECT centre, other FROM merges UNION SELECT other, centre FROM merges"
+    )
+    engine.run(
+        "CREATE OR REPLACE TABLE merged AS SELECT centre, min(least(centre, other)) AS label FROM links GROUP BY centre"
+    )
     for _ in range(MAX_ROUNDS):
         engine.run(
             "CREATE OR REPLACE TABLE relabelled AS SELECT m.centre AS centre, m.label AS before,"

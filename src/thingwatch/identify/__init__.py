@@ -17,7 +17,10 @@ def name_sources(addresses: pa.Table, networks: Networks) -> pa.Table:
     """*addresses* (columns client_ip, ptr, helo) with asn, asn_name, country, ptr_class and helo_class beside."""
     found = networks.find(addresses["client_ip"])
     rows = zip(
-        addresses["client_ip"].to_pylist(), addresses["ptr"].to_pylist(), addresses["helo"].to_pylist(), strict=True
+        addresses["client_ip"].to_pylist(),
+        addresses["ptr"].to_pylist(),
+        addresses["helo"].to_pylist(),
+        strict=True,
     )
     ptrs, helos = [], []
     for client_ip, ptr, helo in rows:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable
+from importlib import resources
 from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple
 
@@ -28,11 +29,9 @@ __all__ = ["Campaign", "Tallies", "facts_of", "iso", "lure_id", "portrait", "pre
 
 MAX_HISTOGRAM = 400  # bars of messages per source; a source that sends more often is a server
 CONSUMER_PROVIDERS = frozenset(
-    "gmail.com googlemail.com yahoo.com ymail.com hotmail.com outlook.com live.com msn.com aol.com icloud.com me.com "
-    "mac.com gmx.de gmx.net gmx.at web.de t-online.de freenet.de mail.ru yandex.ru rambler.ru qq.com 163.com 126.com "
-    "orange.fr free.fr laposte.net wanadoo.fr sfr.fr libero.it virgilio.it alice.it tiscali.it btinternet.com "
-    "comcast.net verizon.net att.net sbcglobal.net cox.net charter.net bigpond.com uol.com.br terra.com.br bol.com.br "
-    "naver.com daum.net rediffmail.com proton.me protonmail.com zoho.com telefonica.net ziggo.nl kpnmail.nl".split()
+    line
+    for line in resources.files(__package__).joinpath("providers.txt").read_text(encoding="utf-8").splitlines()
+    if not line.startswith("#")
 )
 
 
@@ -54,21 +53,37 @@ def prepare(
 ) -> tuple[list[Campaign], Tallies]:
     """Count for all campaigns at once; gives them by size, largest first, and what was counted."""
     numbers = {"min_messages": settings.min_messages}
-    for name in ("reported", "belonging", "campaign_sources", "source_facts", "lure_sizes", "subjects", "dialect_spread"):
+    for name in (
+        "reported",
+        "belonging",
+        "campaign_sources",
+        "source_facts",
+        "lure_sizes",
+        "subjects",
+        "dialect_spread",
+    ):
         engine.make(__package__, name, **numbers)
     named = name_sources(engine.arrow("SELECT client_ip, ptr, helo FROM source_facts ORDER BY client_ip"))
     engine.add("named_sources", named)
-    everybody = engine.arrow("SELECT client_ip, '' AS ptr, '' AS helo FROM (SELECT DISTINCT client_ip FROM mails WHERE client_ip IS NOT NULL) AS x ORDER BY client_ip")
+    everybody = engine.arrow(
+        "SELECT client_ip, '' AS ptr, '' AS helo FROM (SELECT DISTINCT client_ip FROM mails"
+        " WHERE client_ip IS NOT NULL) AS x ORDER BY client_ip"
+    )
     networks = name_sources(everybody)
     prefixes = pa.array([_prefix(ip) for ip in everybody["client_ip"].to_pylist()], pa.string())
-    engine.add("addresses", pa.table({"client_ip": everybody["client_ip"], "asn": networks["asn"], "prefix": prefixes}))
+    engine.add(
+        "addresses",
+        pa.table({"client_ip": everybody["client_ip"], "asn": networks["asn"], "prefix": prefixes}),
+    )
     if blocklist is not None:
-        engine.add("listed_addresses", pa.table({"client_ip": pa.array(_listed(everybody["client_ip"].to_pylist(), blocklist), pa.string())}))
+        engine.add(
+            "listed_addresses",
+            pa.table(
+                {"client_ip": pa.array(_listed(everybody["client_ip"].to_pylist(), blocklist), pa.string())}
+            ),
+        )
     make_defence_tables(engine, blocklist is not None)
-    columns = (
-        "campaign messages sources first_seen last_seen dialects recipients names signed failed unchecked listed"
-        " automatic answers logged"
-    ).split()
+    columns = engine.columns("reported")
     everything = engine.arrow(
         "SELECT campaign, received_at FROM belonging WHERE received_at IS NOT NULL ORDER BY campaign, received_at"
     )
@@ -89,12 +104,23 @@ def prepare(
 def _add_waves(engine: Engine, campaigns: list[Campaign]) -> None:
     """The table ``campaign_waves``: the span of each wave's messages, and its edges without stragglers."""
     rows = [
-        (c.number, number, int(c.times[wave.first]), int(c.times[wave.last - 1]), wave.start, wave.end, wave.messages)
+        (
+            c.number,
+            number,
+            int(c.times[wave.first]),
+            int(c.times[wave.last - 1]),
+            wave.start,
+            wave.end,
+            wave.messages,
+        )
         for c in campaigns
         for number, wave in enumerate(c.waves, 1)
     ]
     names = ("campaign", "number", "low", "high", "starts", "ends", "messages")
-    engine.add("campaign_waves", pa.table({n: pa.array([r[i] for r in rows], pa.int64()) for i, n in enumerate(names)}))
+    engine.add(
+        "campaign_waves",
+        pa.table({n: pa.array([r[i] for r in rows], pa.int64()) for i, n in enumerate(names)}),
+    )
 
 
 def _prefix(address: str) -> str:
@@ -214,8 +240,9 @@ def portrait(
         "counterfactual": defences_of(tallies, number, row["messages"], all_messages),
         "things": {
             "status": "not assessed",
-            "sentence": "Which share of this campaign things sent is not assessed: that needs evidence about the senders, such as"
-            " TCP fingerprints of their connections or scans of their addresses, which this run did not read.",
+            "sentence": "Which share of this campaign things sent is not assessed: that needs evidence about the"
+            " senders, such as TCP fingerprints of their connections or scans of their addresses, which this run"
+            " did not read.",
             "share_of_messages": {"low": None, "point": None, "high": None, "basis": "not assessed"},
             "bounds": {"low": 0.0, "high": 1.0},
             "by_device_class": {},
@@ -260,7 +287,12 @@ def _per_source(tallies: Tallies, campaign: int) -> dict[str, Any]:
         sentence = f"No address sent more than {cap:,}; {mean:.1f} on average."
     else:
         sentence = f"An address sent {mean:.1f} on average, the busiest {cap:,}."
-    return {"histogram": [[m, c] for m, c in histogram[:MAX_HISTOGRAM]], "mean": round(mean, 3), "cap": cap, "sentence": sentence}
+    return {
+        "histogram": [[m, c] for m, c in histogram[:MAX_HISTOGRAM]],
+        "mean": round(mean, 3),
+        "cap": cap,
+        "sentence": sentence,
+    }
 
 
 def _spread(tallies: Tallies, campaign: int, sources: int) -> dict[str, Any]:
@@ -277,7 +309,8 @@ def _spread(tallies: Tallies, campaign: int, sources: int) -> dict[str, Any]:
         "country_count": len(by_country),
         "unknown_sources": sources - sum(row[3] for row in by_asn),
         "by_asn": [
-            {"asn": a, "name": name, "country": country, "sources": s, "messages": int(m)} for a, name, country, s, m in by_asn[:TOP]
+            {"asn": a, "name": name, "country": country, "sources": s, "messages": int(m)}
+            for a, name, country, s, m in by_asn[:TOP]
         ],
         "by_country": [{"country": c, "sources": s, "messages": int(m)} for c, s, m in by_country[:TOP]],
         "asn_curve": curve,
@@ -285,7 +318,10 @@ def _spread(tallies: Tallies, campaign: int, sources: int) -> dict[str, Any]:
 
 
 def _names(tallies: Tallies, campaign: int) -> dict[str, Any]:
-    found: dict[str, dict[str, int]] = {"ptr": {"end-user": 0, "server": 0, "generic": 0, "none": 0, "unknown": 0}, "helo": {}}
+    found: dict[str, dict[str, int]] = {
+        "ptr": {"end-user": 0, "server": 0, "generic": 0, "none": 0, "unknown": 0},
+        "helo": {},
+    }
     for what, name, sources in tallies.names.of(campaign):
         found[what][name] = sources
     return dict(found)
@@ -295,7 +331,9 @@ def _targets(tallies: Tallies, campaign: int, row: dict[str, Any]) -> dict[str, 
     domains = tallies.domains.of(campaign)
     kinds = {"consumer": 0, "enterprise": 0, "unknown": 0}
     for domain, messages in domains:
-        kinds["unknown" if not domain else "consumer" if domain in CONSUMER_PROVIDERS else "enterprise"] += messages
+        kinds["unknown" if not domain else "consumer" if domain in CONSUMER_PROVIDERS else "enterprise"] += (
+            messages
+        )
     return {
         "recipients": row["recipients"],
         "max_per_recipient": tallies.most.one(campaign),
@@ -310,7 +348,10 @@ def _links(tallies: Tallies, campaign: int, messages: int) -> dict[str, Any]:
     if not linked:
         sentence = "No message links anywhere."
     elif hosts > 0.5 * linked:
-        sentence = f"{linked:,} messages link to {hosts:,} hosts: a new host for nearly every message, so a list of hosts comes too late."
+        sentence = (
+            f"{linked:,} messages link to {hosts:,} hosts: a new host for nearly every message,"
+            " so a list of hosts comes too late."
+        )
     else:
         sentence = f"{linked:,} of {messages:,} messages link to {hosts:,} host{'s' if hosts != 1 else ''}."
     return {

@@ -43,11 +43,21 @@ def lures_of(tallies: Tallies, campaign: int, specimen: Callable[[int], str]) ->
     return lures
 
 
-def signature_of(tallies: Tallies, campaign: int, read_key: Callable[[int, int], str]) -> list[dict[str, Any]]:
+def signature_of(
+    tallies: Tallies, campaign: int, read_key: Callable[[int, int], str]
+) -> list[dict[str, Any]]:
     """The keys that tell *campaign* from other mail, strongest first; *read_key* names one held by a message."""
     found = []
     for key, kind, weight, messages, others, example in tallies.keys.of(campaign):
         text = read_key(example, key)
         if text:
-            found.append({"kind": kind, "key": text, "weight": round(weight, 1), "messages": messages, "others": others})
+            found.append(
+                {
+                    "kind": kind,
+                    "key": text,
+                    "weight": round(weight, 1),
+                    "messages": messages,
+                    "others": others,
+                }
+            )
     return found[:MAX_SIGNATURE]

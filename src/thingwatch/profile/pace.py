@@ -41,7 +41,8 @@ def iso(micros: int | None) -> str | None:
         return None
     # The border's clock may be wrong by centuries; what datetime cannot hold is not a time.
     seconds = min(max(micros // MICRO, -62135596800), 253402300799)
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Not strftime: it writes the year 1 as "1".
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def waves_of(times: NDArray[np.int64], settings: Settings) -> list[Wave]:

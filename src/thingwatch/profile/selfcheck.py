@@ -19,16 +19,42 @@ def check(doc: dict[str, Any]) -> list[dict[str, Any]]:
     lures = sum(lure["messages"] for lure in doc["lures"])
     kinds = sum(doc["targets"]["by_kind"].values())
     auth = sum(doc["authentication"][name] for name in ("pass", "fail", "none", "unknown"))
-    shares = [row["share"] for row in doc["counterfactual"]] + [r["collateral"] for r in doc["counterfactual"] if r["collateral"]]
+    shares = [row["share"] for row in doc["counterfactual"]] + [
+        r["collateral"] for r in doc["counterfactual"] if r["collateral"]
+    ]
     checks = [
-        ("waves add up", in_waves + doc["outside_waves"] == n, f"{in_waves:,} in waves and {doc['outside_waves']:,} outside are {n:,} messages."),
-        ("waves in order", all(a["end"] <= b["start"] for a, b in zip(doc["waves"], doc["waves"][1:], strict=False)), "Each wave ends before the next begins."),
-        ("sources add up", not whole_histogram or sources == doc["sources"], f"{sources:,} sources stand in the histogram, {doc['sources']:,} in the headline."),
-        ("messages per source add up", per_source <= n, f"The histogram's sources sent {per_source:,} of {n:,} messages."),
-        ("cap holds", doc["sources"] * doc["max_per_source"] >= per_source, f"{doc['sources']:,} sources times at most {doc['max_per_source']:,} cover {per_source:,} messages."),
+        (
+            "waves add up",
+            in_waves + doc["outside_waves"] == n,
+            f"{in_waves:,} in waves and {doc['outside_waves']:,} outside are {n:,} messages.",
+        ),
+        (
+            "waves in order",
+            all(a["end"] <= b["start"] for a, b in zip(doc["waves"], doc["waves"][1:], strict=False)),
+            "Each wave ends before the next begins.",
+        ),
+        (
+            "sources add up",
+            not whole_histogram or sources == doc["sources"],
+            f"{sources:,} sources stand in the histogram, {doc['sources']:,} in the headline.",
+        ),
+        (
+            "messages per source add up",
+            per_source <= n,
+            f"The histogram's sources sent {per_source:,} of {n:,} messages.",
+        ),
+        (
+            "cap holds",
+            doc["sources"] * doc["max_per_source"] >= per_source,
+            f"{doc['sources']:,} sources times at most {doc['max_per_source']:,} cover {per_source:,} messages.",
+        ),
         ("lures fit", lures <= n, f"Lures hold {lures:,} of {n:,} messages."),
         ("recipients add up", kinds == n, f"Kinds of recipient domains add up to {kinds:,}."),
         ("authentication adds up", auth == n, f"Outcomes add up to {auth:,}."),
-        ("shares are shares", all(0 <= s["numerator"] <= max(s["denominator"], 0) and s["low"] <= s["high"] for s in shares), "Every numerator lies within its denominator."),
+        (
+            "shares are shares",
+            all(0 <= s["numerator"] <= max(s["denominator"], 0) and s["low"] <= s["high"] for s in shares),
+            "Every numerator lies within its denominator.",
+        ),
     ]
     return [{"name": name, "passed": bool(passed), "sentence": sentence} for name, passed, sentence in checks]

@@ -1,16 +1,14 @@
--- signature_keys: for each reported campaign the keys a fiftieth of it holds, with the odds of holding them inside
--- and outside, and a message that shows them.
+-- signature_keys: for each reported campaign the keys a fiftieth of it holds, as its lures' signatures count them.
 CREATE OR REPLACE TABLE signature_keys AS
-SELECT i.campaign AS campaign, i.key AS key, i.kind AS kind, i.messages AS messages, b.messages - i.messages AS others, i.example AS example,
-    log2(((i.messages + 0.1) / (r.messages + 1.0)) / ((b.messages - i.messages + 0.5) / (t.messages - r.messages + 1.0))) AS weight
-FROM (
-    SELECT b.campaign AS campaign, h.key AS key, min(h.kind) AS kind, count(*) AS messages, min(h.seq) AS example
-    FROM belonging AS b
-    JOIN held AS h ON h.seq = b.seq
-    GROUP BY b.campaign, h.key
-    HAVING count(*) > 1
-) AS i
-JOIN reported AS r ON r.campaign = i.campaign
-JOIN buckets AS b ON b.key = i.key
+SELECT c.campaign AS campaign, s.key AS key, min(s.kind) AS kind, sum(s.messages) AS messages, max(b.messages) - sum(s.messages) AS others,
+    log2(
+        ((sum(s.messages) + 0.1) / (max(r.messages) + 1.0))
+        / ((greatest(max(b.messages) - sum(s.messages), 0) + 0.5) / (max(t.messages) - max(r.messages) + 1.0))
+    ) AS weight
+FROM signatures AS s
+JOIN said AS c ON c.lure = s.lure
+JOIN reported AS r ON r.campaign = c.campaign
+JOIN buckets AS b ON b.key = s.key
 CROSS JOIN (SELECT count(*) AS messages FROM mails) AS t
-WHERE i.messages >= 0.02 * r.messages
+GROUP BY c.campaign, s.key
+HAVING sum(s.messages) >= 0.02 * max(r.messages)

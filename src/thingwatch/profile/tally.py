@@ -39,33 +39,58 @@ class Tallies:
     """Every tally the report is made of."""
 
     def __init__(self, engine: Engine, blocklist: bool) -> None:
-        self.histogram = Tally(engine, "SELECT campaign, messages, sources FROM source_histogram ORDER BY campaign, messages")
-        self.networks = Tally(engine, "SELECT campaign, asn, name, country, sources, messages FROM network_counts ORDER BY campaign, place")
-        self.countries = Tally(engine, "SELECT campaign, country, sources, messages FROM country_counts ORDER BY campaign, place")
-        self.names = Tally(engine, "SELECT campaign, what, class, sources FROM name_counts ORDER BY campaign, sources DESC, class")
+        self.histogram = Tally(
+            engine, "SELECT campaign, messages, sources FROM source_histogram ORDER BY campaign, messages"
+        )
+        self.networks = Tally(
+            engine,
+            "SELECT campaign, asn, name, country, sources, messages FROM network_counts ORDER BY campaign, place",
+        )
+        self.countries = Tally(
+            engine, "SELECT campaign, country, sources, messages FROM country_counts ORDER BY campaign, place"
+        )
+        self.names = Tally(
+            engine,
+            "SELECT campaign, what, class, sources FROM name_counts ORDER BY campaign, sources DESC, class",
+        )
         self.apart = Tally(engine, "SELECT campaign, networks FROM apart")
         self.one_name = Tally(engine, "SELECT campaign, messages FROM commonest_name")
-        self.domains = Tally(engine, "SELECT campaign, domain, messages FROM target_domains ORDER BY campaign, place")
+        self.domains = Tally(
+            engine, "SELECT campaign, domain, messages FROM target_domains ORDER BY campaign, place"
+        )
         self.most = Tally(engine, "SELECT campaign, messages FROM target_most")
         self.links = Tally(engine, "SELECT campaign, messages, hosts, domains FROM link_counts")
-        self.patterns = Tally(engine, "SELECT campaign, pattern, messages FROM link_patterns WHERE place <= 8 ORDER BY campaign, place")
-        self.lures = Tally(
-            engine, "SELECT campaign, lure, messages, sources, first_seen, last_seen FROM lure_sizes ORDER BY campaign, messages DESC, lure"
+        self.patterns = Tally(
+            engine,
+            "SELECT campaign, pattern, messages FROM link_patterns WHERE place <= 8 ORDER BY campaign, place",
         )
-        self.subjects = Tally(engine, "SELECT campaign, lure, subject, example, subjects FROM lure_subjects", 2)
-        self.brands = Tally(engine, "SELECT campaign, lure, from_name FROM lure_brands ORDER BY messages DESC, from_name", 2)
+        self.lures = Tally(
+            engine,
+            "SELECT campaign, lure, messages, sources, first_seen, last_seen FROM lure_sizes"
+            " ORDER BY campaign, messages DESC, lure",
+        )
+        self.subjects = Tally(
+            engine, "SELECT campaign, lure, subject, example, subjects FROM lure_subjects", 2
+        )
+        self.brands = Tally(
+            engine, "SELECT campaign, lure, from_name FROM lure_brands ORDER BY messages DESC, from_name", 2
+        )
         self.hosts = Tally(
             engine,
-            "SELECT campaign, lure, host FROM (SELECT campaign, lure, host, row_number() OVER (PARTITION BY campaign, lure"
-            " ORDER BY messages DESC, host) AS place FROM link_hosts) AS x WHERE place <= 3 ORDER BY campaign, lure, place",
+            "SELECT campaign, lure, host FROM (SELECT campaign, lure, host, row_number() OVER"
+            " (PARTITION BY campaign, lure ORDER BY messages DESC, host) AS place FROM link_hosts) AS x"
+            " WHERE place <= 3 ORDER BY campaign, lure, place",
             2,
         )
         self.means = Tally(engine, "SELECT campaign, lure, media, part FROM lure_means", 2)
         self.keys = Tally(
-            engine, "SELECT campaign, key, kind, weight, messages, others, example FROM shown_keys ORDER BY campaign, place"
+            engine,
+            "SELECT campaign, key, kind, weight, messages, others, example FROM shown_keys ORDER BY campaign, place",
         )
         self.dialects = Tally(
-            engine, "SELECT campaign, dialect, messages, others, weight, example FROM shown_dialects ORDER BY campaign, messages DESC"
+            engine,
+            "SELECT campaign, dialect, messages, others, weight, example FROM shown_dialects"
+            " ORDER BY campaign, messages DESC, dialect",
         )
         self.shared_dialects = Tally(
             engine, "SELECT campaign, sum(messages) FROM dialect_spread WHERE sources >= 5 GROUP BY campaign"
@@ -76,7 +101,9 @@ class Tallies:
         self.blocks = Tally(engine, "SELECT campaign, kind, stopped, collateral FROM first_of_net", 2)
         self.equal = Tally(engine, "SELECT campaign, stopped FROM equal_texts")
         self.placed = Tally(
-            engine, "SELECT campaign, count(*) FROM belonging WHERE client_ip IS NOT NULL AND received_at IS NOT NULL GROUP BY campaign"
+            engine,
+            "SELECT campaign, count(*) FROM belonging WHERE client_ip IS NOT NULL AND received_at IS NOT NULL"
+            " GROUP BY campaign",
         )
         self.large = {row[0] for row in engine.rows("SELECT campaign FROM large")}
         self.blocklist = Tally(engine, "SELECT campaign, listed FROM blocklisted") if blocklist else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from thingwatch.model import Authentication
 
@@ -28,7 +29,9 @@ def read_authentication(results: list[bytes], received_spf: list[bytes], arc: li
     """
     spf = dkim = dmarc = spf_domain = dkim_domain = ""
     for value in (results or arc[:1])[:MAX_FIELDS]:
-        text = _INSERTED.sub(" ", value.decode("latin-1"))
+        text = value.decode("latin-1")
+        if '"' in text or "(" in text:
+            text = _INSERTED.sub(" ", text)
         field_dkim = ""
         for part in text.split(";", MAX_RESULTS)[:MAX_RESULTS]:
             m = _RESULT.match(part)
@@ -53,6 +56,7 @@ def read_authentication(results: list[bytes], received_spf: list[bytes], arc: li
     return Authentication(spf, dkim, dmarc, dkim_domain or spf_domain)
 
 
+@lru_cache(maxsize=1024)
 def _known(result: str) -> str:
     result = result.lower()
     result = _OLD_NAMES.get(result, result)

@@ -70,10 +70,8 @@ def read_message(mail: RawMail, border: Border) -> Message:
 
     encoding = get(b"content-transfer-encoding", b"")
     content_type = get(b"content-type", b"")
-    if content_type or encoding:
-        head = part_head(content_type, encoding, get(b"content-disposition", b""))
-    else:
-        head = _NO_HEAD
+    disposition = get(b"content-disposition", b"")
+    head = part_head(content_type, encoding, disposition) if content_type or encoding else _NO_HEAD
     body = walk_body(raw, body_start, head, defects)
     automatic = (
         head.media_type == "multipart/report"

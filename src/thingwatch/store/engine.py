@@ -51,11 +51,22 @@ class Engine:
         with _full_disk():
             self._connection.execute(statement, _bound(statement, values))
 
+    def drop(self, *names: str) -> None:
+        """Forget tables that nothing later asks for; at full size they hold gigabytes."""
+        for name in names:
+            self.run(f"DROP TABLE IF EXISTS {name}")
+
     def rows(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
         """The rows of a small result."""
         with _full_disk():
-            found: list[tuple[Any, ...]] = self._connection.execute(statement, _bound(statement, values)).fetchall()
+            found: list[tuple[Any, ...]] = self._connection.execute(
+                statement, _bound(statement, values)
+            ).fetchall()
             return found
+
+    def columns(self, table: str) -> list[str]:
+        """The names of the columns of *table*, in order."""
+        return [row[0] for row in self.rows(f"DESCRIBE {table}")]
 
     def arrow(self, statement: str, **values: Any) -> pa.Table:
         """The rows of a result as an Arrow table."""
@@ -70,17 +81,19 @@ class Engine:
         """Make the table *name* of Arrow rows."""
         with _full_disk():
             self._connection.register("incoming", table)
-            self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM incoming")  # noqa: S608 our own names
+            self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM incoming")
             self._connection.unregister("incoming")
 
     def write_parquet(self, statement: str, path: Path) -> None:
         """The rows of *statement* as one Parquet file."""
         with _full_disk():
-            self._connection.execute(f"COPY ({statement}) TO '{_quoted(path)}' (FORMAT parquet, COMPRESSION zstd)")
+            self._connection.execute(
+                f"COPY ({statement}) TO '{_quoted(path)}' (FORMAT parquet, COMPRESSION zstd)"
+            )
 
     def read_parquet(self, name: str, pattern: Path) -> None:
         """Make the view *name* of the Parquet files that *pattern* matches."""
-        self.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet('{_quoted(pattern)}')")  # noqa: S608 our own names
+        self.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet('{_quoted(pattern)}')")
 
 
 def _quoted(path: Path) -> str:
