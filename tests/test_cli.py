@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from stories.cast import Post, at, parcel
 
 COMMAND = Path(sys.executable).with_name("thingwatch")
@@ -33,7 +32,9 @@ def mbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "COLUMNS")}
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "COLUMNS")
+    }
     return subprocess.run(
         [COMMAND, *map(str, arguments)],
         cwd=cwd,
@@ -152,7 +153,11 @@ def test_a_folder_of_others_is_refused(mbox: Path, tmp_path: Path) -> None:
 def test_an_unwritable_place_is_refused(mbox: Path, tmp_path: Path) -> None:
     """--out below a folder that is not there, or below a file, is refused with its cure."""
     (tmp_path / "file").write_text("")
-    for out, cure in (("missing/case", "make it first"), ("file/case", "make it first"), ("file", "another --out")):
+    for out, cure in (
+        ("missing/case", "make it first"),
+        ("file/case", "make it first"),
+        ("file", "another --out"),
+    ):
         assert cure in refused(run("uncover", mbox, "--out", out, cwd=tmp_path), 3)
     assert {path.name for path in tmp_path.iterdir()} == {"file"}
 
@@ -188,6 +193,8 @@ def test_version(tmp_path: Path) -> None:
 def test_a_reader_that_goes_away_is_no_error(mbox: Path, tmp_path: Path) -> None:
     """``thingwatch ... --json | head -c 1`` ends without a traceback."""
     line = f"{COMMAND} uncover {mbox} --out case --json | head -c 1"
-    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.stdout == "{"
     assert "Traceback" not in done.stderr

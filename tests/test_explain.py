@@ -19,7 +19,23 @@ from thingwatch.explain import explain, lines
 from thingwatch.identify import Networks
 from thingwatch.uncover import uncover
 
-WORDS = "amber basin cedar delta ember fjord grove hazel inlet juniper kelp lagoon maple nectar oasis".split()
+WORDS = (
+    "amber",
+    "basin",
+    "cedar",
+    "delta",
+    "ember",
+    "fjord",
+    "grove",
+    "hazel",
+    "inlet",
+    "juniper",
+    "kelp",
+    "lagoon",
+    "maple",
+    "nectar",
+    "oasis",
+)
 LURES = 40  # mails of the campaign
 OTHERS = 60  # mails of strangers
 
@@ -192,7 +208,7 @@ def test_the_mail_is_gone(tmp_path: Path, mailbox: Path) -> None:
     folder = made(tmp_path / "case", copy)
     place = next(row["place"] for row in rows(folder) if ".lure@" in row["message_id"])
     copy.write_bytes(other(1) * 40)
-    with pytest.raises(InputError, match="mail stands there now|mail in it is not"):
+    with pytest.raises(InputError, match=r"mail stands there now|mail in it is not"):
         explain(folder, place)
     copy.unlink()
     with pytest.raises(InputError, match=f"not there any more.*in campaign {campaign_of(folder)}"):

@@ -45,7 +45,13 @@ def _unordered_limit(node: exp.Expression) -> bool:
 
 
 def _star_but(node: exp.Expression) -> bool:
-    return isinstance(node, exp.Star) and any(node.args.get(part) for part in ("except_", "except", "replace", "rename"))
+    return isinstance(node, exp.Star) and any(
+        node.args.get(part) for part in ("except_", "except", "replace", "rename")
+    )
+
+
+def _cast_to_a_time(node: exp.Expression) -> bool:
+    return isinstance(node, exp.Cast) and node.is_type("date", "timestamp", "timestamptz")
 
 
 def _implicit_join(node: exp.Expression) -> bool:
@@ -63,6 +69,7 @@ TRAPS = (
     Trap("random", _is("Rand", "TableSample"), "every engine has dice of its own"),
     Trap("hash", _is("MD5", "SHA", "FarmFingerprint"), "hashes are the kernel's; engines differ in bytes and casing"),
     Trap("regular expressions", _is("RegexpLike", "RegexpExtract", "RegexpReplace"), "RE2 here, Java's there"),
+    Trap("len", _is("Length"), "of a list it becomes LENGTH, which takes text only: write array_length()"),
     Trap("qualify", _has("Select", "qualify"), "rewritten by the transpiler into names that clash"),
     Trap("exclude or replace in a star", _star_but, "Spark has no such star"),
     Trap("distinct on", _has("Distinct", "on"), "rewritten; and which row stays is chance"),
@@ -71,14 +78,18 @@ TRAPS = (
     Trap("asof, positional or natural join", _implicit_join, "Spark has none, or matches other columns"),
     Trap("pivot", _is("Pivot"), "the column names differ"),
     Trap("copy, pragma, set", _is("Copy", "Pragma", "Set", "Attach", "Command"), "the engine's business, in engine.py"),
-    Trap("insert, update, delete", _is("Insert", "Update", "Delete", "Merge"), "views cannot change; a change makes a new table"),
+    Trap("insert, update, delete", _is("Insert", "Update", "Delete", "Merge"), "a view cannot change; make one"),
     Trap("reading files", _is("ReadParquet", "ReadCSV"), "the engine's business, in engine.py"),
-    Trap("cast of text to a time", lambda n: isinstance(n, exp.Cast) and n.is_type("date", "timestamptz"), "read in the session's time zone"),
+    Trap("cast to a time", _cast_to_a_time, "read in the session's time zone"),
 )  # fmt: skip
 
 # What stands in a run although the list above refuses it: the statement's beginning, the trap, and why it may.
 ALLOWED: tuple[tuple[str, str, str], ...] = (
-    ("INSERT INTO lure_campaigns", "insert, update, delete", "a table made from Python's own numbers; a view there"),
+    (
+        "INSERT INTO lure_campaigns",
+        "insert, update, delete",
+        "a table made from Python's own numbers; a view there",
+    ),
     ("COPY (", "copy, pragma, set", "engine.py is DuckDB's; a cluster has an engine of its own"),
     ("CREATE OR REPLACE VIEW", "reading files", "engine.py is DuckDB's; a cluster has an engine of its own"),
 )
@@ -138,7 +149,12 @@ def _inline() -> list[tuple[str, str]]:
         if not path.startswith(FLOW):
             continue
         for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ASKED and node.args:
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in ASKED
+                and node.args
+            ):
                 statement = _text_of(node.args[0])
                 if statement is not None and " " in statement:
                     found.append((f"{path}:{node.lineno}", statement))
@@ -196,6 +212,7 @@ def test_statement_in_python_is_portable(place: str, text: str) -> None:
         "SELECT random() FROM t",
         "SELECT md5(x) FROM t",
         "SELECT regexp_matches(x, 'a') FROM t",
+        "SELECT len(x) FROM t",
         "SELECT x FROM t QUALIFY row_number() OVER (ORDER BY x) = 1",
         "SELECT * EXCLUDE (x) FROM t",
         "SELECT DISTINCT ON (x) x, y FROM t",

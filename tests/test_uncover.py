@@ -11,8 +11,8 @@ import jsonschema
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
 from stories.cast import HOUR, HOUSE, Letter, Post, at, invoice, parcel
+
 from thingwatch.config import Settings
 from thingwatch.errors import InputError, OutputError
 from thingwatch.identify import Networks
@@ -32,7 +32,12 @@ def a_week() -> tuple[list[bytes], list[str]]:
     for hours in (0, 8):
         post.wave("parcel", pool, at("2014-01-02 08:00") + hours * HOUR, 20, parcel)
     post.wave("invoice", pool, at("2014-01-02 08:02"), 20, invoice)
-    news = Letter("Lamps of spring", "The lamps of spring have come to our shop in nine colours.", "Lamps", "n@lamps.example")
+    news = Letter(
+        "Lamps of spring",
+        "The lamps of spring have come to our shop in nine colours.",
+        "Lamps",
+        "n@lamps.example",
+    )
     post.newsletter("news", post.lines.servers(2), at("2014-01-03 09:00"), 30, 40, "lamps.example", news)
     host = post.lines.servers(1)[0]
     for day in range(3):
@@ -148,8 +153,12 @@ def test_files_agree_with_each_other(week: Week) -> None:
         assert len({row["client_ip"] for row in mine}) == doc["sources"]
         assert sum(row["messages"] for row in sources if row["campaign_id"] == doc["id"]) == doc["messages"]
         inside = [row["wave"] for row in mine if row["wave"] is not None]
-        assert [inside.count(wave["number"]) for wave in doc["waves"]] == [wave["messages"] for wave in doc["waves"]]
-        assert [w["messages"] for w in waves if w["campaign_id"] == doc["id"]] == [w["messages"] for w in doc["waves"]]
+        assert [inside.count(wave["number"]) for wave in doc["waves"]] == [
+            wave["messages"] for wave in doc["waves"]
+        ]
+        assert [w["messages"] for w in waves if w["campaign_id"] == doc["id"]] == [
+            w["messages"] for w in doc["waves"]
+        ]
         assert {lure["id"] for lure in doc["lures"]} == {row["lure_id"] for row in mine}
 
 

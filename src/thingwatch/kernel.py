@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -29,6 +32,7 @@ REPEATING = [
     "signer", "list_id", "name",
 ]  # fmt: skip
 BATCH = 1024  # messages fingerprinted at a time: enough to amortise, little enough for the cache
+PARENT_SECONDS = 1.0  # between a worker's looks whether its run still lives
 Progress = Callable[[str, int], None]
 
 
@@ -127,7 +131,12 @@ def digest_all(
         return done
     # Fork: the compiled loops are loaded once and shared.
     fingerprint([Message(place="")])
-    with ProcessPoolExecutor(settings.worker_count, mp_context=multiprocessing.get_context("fork")) as pool:
+    with ProcessPoolExecutor(
+        settings.worker_count,
+        mp_context=multiprocessing.get_context("fork"),
+        initializer=_end_with,
+        initargs=(os.getpid(),),
+    ) as pool:
         waiting: set[Future[Digest]] = set()
         try:
             for number, load in loads:
@@ -147,6 +156,17 @@ def digest_all(
             ) from error
     done.sort()
     return done
+
+
+def _end_with(parent: int) -> None:
+    """Have this worker end soon after *parent* does: a killed run cannot tell its workers to stop."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def messages_at(

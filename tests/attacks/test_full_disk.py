@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from stories.cast import Post, at, parcel
 
 COMMAND = Path(sys.executable).with_name("thingwatch")
@@ -35,7 +34,7 @@ def refused(mbox: Path, out: Path, before: Callable[[], None] | None = None) -> 
         text=True,
         timeout=120,
         check=False,
-        preexec_fn=before,  # noqa: PLW1509 - the limit must hold for the child alone
+        preexec_fn=before,
     )
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stderr
@@ -52,7 +51,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     mount = shutil.which("mount")
     if mount is None or os.geteuid() != 0:
         pytest.skip("mounting a small file system needs root")
-    done = subprocess.run([mount, "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(place)], capture_output=True, check=False)
+    done = subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(place)], capture_output=True, check=False
+    )
     if done.returncode:
         pytest.skip("mounting is not allowed here")
     yield place
@@ -69,7 +70,9 @@ def test_full_disk_keeps_the_older_case(mbox: Path, small_disk: Path, tmp_path: 
     """The case of an earlier run survives the run that found no room."""
     small = tmp_path / "small.mbox"
     small.write_bytes(mbox.read_bytes()[:20000])
-    done = subprocess.run([COMMAND, "uncover", str(small), "--out", str(small_disk / "case"), "--quiet"], check=False)
+    done = subprocess.run(
+        [COMMAND, "uncover", str(small), "--out", str(small_disk / "case"), "--quiet"], check=False
+    )
     assert done.returncode == 0
     before = {path.name: path.read_bytes() for path in (small_disk / "case").iterdir()}
     refused(mbox, small_disk / "case")

@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from stories.cast import Post, at, parcel
 
 COMMAND = Path(sys.executable).with_name("thingwatch")
@@ -78,7 +77,10 @@ def test_killed_run_leaves_no_case(tmp_path: Path, mail: bytes, workers: int) ->
     assert partial.exists(), "nothing was left to sweep"
     (tmp_path / "mail.mbox").write_bytes(mail)
     done = subprocess.run(
-        [COMMAND, "uncover", "mail.mbox", "--out", "case", "--quiet"], cwd=tmp_path, timeout=MAX_SECONDS, check=False
+        [COMMAND, "uncover", "mail.mbox", "--out", "case", "--quiet"],
+        cwd=tmp_path,
+        timeout=MAX_SECONDS,
+        check=False,
     )
     assert done.returncode == 0
     assert {path.name for path in tmp_path.iterdir()} == {"mail.mbox", "settings.toml", "case"}

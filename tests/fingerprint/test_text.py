@@ -250,10 +250,11 @@ HOSTILE = st.one_of(
     st.lists(
         st.sampled_from(
             [
-                b"<", b">", b"&", b"&#", b"&#x", b";", b"<!--", b"-->", b"--!>", b"<script", b"</script", b"<style>", b"</",
-                b'"', b"'", b"=", b"http://", b"HTTPS://", b"www.", b"a@b", b"@", b"\xe2\x80\x8b", b"\xc2\xad", b"\xe3", b"\xf0",
-                b"\xe2\x80", b"\xc2", b"\xf3\xa0\x80", b"&#128512;", b"&#xD800;", b"word", b"12", b"\n", b" ", b"<p>", b"<title>",
-                b"\x00", b"&shy;", b"<a href=", b"<!", b"<?", b"/", b"\xe0\xb8", b"\xe1\x80",
+                b'<', b'>', b'&', b'&#', b'&#x', b';', b'<!--', b'-->', b'--!>', b'<script', b'</script',
+                b'<style>', b'</', b'"', b"'", b'=', b'http://', b'HTTPS://', b'www.', b'a@b', b'@',
+                b'\xe2\x80\x8b', b'\xc2\xad', b'\xe3', b'\xf0', b'\xe2\x80', b'\xc2', b'\xf3\xa0\x80',
+                b'&#128512;', b'&#xD800;', b'word', b'12', b'\n', b' ', b'<p>', b'<title>', b'\x00',
+                b'&shy;', b'<a href=', b'<!', b'<?', b'/', b'\xe0\xb8', b'\xe1\x80',
             ]
         ),
         max_size=60,
@@ -282,12 +283,14 @@ from thingwatch.fingerprint.attachment import sampled
 from thingwatch.fingerprint.hashing import hash_all
 
 rng = np.random.default_rng(3)
-bits = [b"<", b">", b"&", b"&#", b"&#9;", b"&#128512;", b"<!--", b"-->", b"<script>", b"</script", b"http://", b"a@", b"\\"",
-        b"=", b"'", b"\\xe2\\x80\\x8b", b"\\xe3", b"\\xf0\\x9f\\x98", b"\\xc2", b"word ", b"1 ", b"\\n", b"<p>", b"\\x00", b"x"]
+bits = [b"<", b">", b"&", b"&#", b"&#9;", b"&#128512;", b"<!--", b"-->", b"<script>", b"</script", b"http://",
+        b"a@", b"\\"", b"=", b"'", b"\\xe2\\x80\\x8b", b"\\xe3", b"\\xf0\\x9f\\x98", b"\\xc2",
+        b"word ", b"1 ", b"\\n", b"<p>", b"\\x00", b"x"]
 texts = [bytes(rng.integers(0, 256, int(rng.integers(0, 300)), dtype=np.uint8)) for _ in range(150)]
 texts += [b"".join(bits[int(k)] for k in rng.integers(0, len(bits), int(rng.integers(0, 80)))) for _ in range(400)]
 for one in bits:
-    texts += [one, one * 7, (one * TEXT_BYTES)[:TEXT_BYTES], (one * TEXT_BYTES)[: TEXT_BYTES + 9], b"a " * (TEXT_BYTES // 2) + one]
+    many = one * TEXT_BYTES
+    texts += [one, one * 7, many[:TEXT_BYTES], many[: TEXT_BYTES + 9], b"a " * (TEXT_BYTES // 2) + one]
 for flag in (False, True):
     shred(texts, [flag] * len(texts), [[b"word", b"x"]] * len(texts))
     for text in texts[:600] + texts[-5:]:

@@ -36,7 +36,8 @@ UNKNOWN = Facts(
 )
 # The case the rules are made for.
 BOTNET = UNKNOWN._replace(
-    networks=200, dialects=4, top_dialects=0.98, in_waves=0.99, span_hours=12.0, unchecked=0, end_user=400, named_sources=450
+    networks=200, dialects=4, top_dialects=0.98, in_waves=0.99, span_hours=12.0, unchecked=0, end_user=400,
+    named_sources=450,
 )  # fmt: skip
 NEWSLETTER = UNKNOWN._replace(
     sources=2, max_per_source=500, networks=1, dialects=1, top_dialects=0.0, in_waves=1.0, signed=1000, one_name=1.0,
@@ -145,7 +146,11 @@ def reason(name: str, weight: float) -> Reason:
 def attack_reasons(bits: float) -> list[Reason]:
     """Reasons that may convict, worth *bits* together."""
     rest = bits - 6.0
-    return [reason("many sources, few mails each", 6.0), reason("one hand", rest / 2), reason("no name", rest / 2)]
+    return [
+        reason("many sources, few mails each", 6.0),
+        reason("one hand", rest / 2),
+        reason("no name", rest / 2),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -172,10 +177,16 @@ def test_an_attack_needs_sources() -> None:
 
 def test_an_attack_needs_more_than_numbers() -> None:
     """Sources, networks and clock alone convict nobody: two things must be seen of the sender as well."""
-    numbers = [reason("many sources, few mails each", 6.0), reason("many networks", 3.0), reason("synchronised", 3.0)]
+    numbers = [
+        reason("many sources, few mails each", 6.0),
+        reason("many networks", 3.0),
+        reason("synchronised", 3.0),
+    ]
     assert verdict_of(BOTNET, numbers, 8) is Verdict.UNSURE
     assert verdict_of(BOTNET, [*numbers, reason("one hand", 3.0)], 8) is Verdict.UNSURE
-    assert verdict_of(BOTNET, [*numbers, reason("one hand", 3.0), reason("no name", 3.0)], 8) is Verdict.ATTACK
+    assert (
+        verdict_of(BOTNET, [*numbers, reason("one hand", 3.0), reason("no name", 3.0)], 8) is Verdict.ATTACK
+    )
 
 
 SHARE = st.floats(0, 1)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from stories.cast import ENGINE, HOUR, PEOPLE, Letter, Line, Post, at, gossip
+
 from thingwatch.config import Settings
 from thingwatch.identify import Networks
 from thingwatch.profile.defences import share, wilson
@@ -54,7 +54,12 @@ def test_nothing_counted_says_nothing() -> None:
 def test_share_says_what_of() -> None:
     """A share carries numerator, denominator, unit, unknowns and where it comes from."""
     found = share(3, 12, "messages", "counted", unknown=2)
-    assert (found["numerator"], found["denominator"], found["unit"], found["unknown"]) == (3, 12, "messages", 2)
+    assert (found["numerator"], found["denominator"], found["unit"], found["unknown"]) == (
+        3,
+        12,
+        "messages",
+        2,
+    )
     assert found["low"] < 0.25 < found["high"]
     assert found["basis"] == "counted"
 
@@ -81,12 +86,17 @@ def defences(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
     none of an address that sends more than two an hour. Of 88 mails 20 are the campaign.
     """
     post = Post("counted by hand")
-    lines = {source: Line(ip, f"dsl-{ip.replace('.', '-')}.pool.isp.example", "pc") for source, ip in PLACES.items()}
+    lines = {
+        source: Line(ip, f"dsl-{ip.replace('.', '-')}.pool.isp.example", "pc")
+        for source, ip in PLACES.items()
+    }
     for number, source in enumerate(["a"] * 12 + ["b"] * 4 + list("cdef")):
         post.send("lure", START + number, lines[source], ENGINE, LURE)
     for number, source in enumerate("aaaxxxxx"):
         hour = 0 if source == "a" else HOUR
-        letter = Letter(gossip(post.dice, 3), gossip(post.dice, 40), "someone", f"someone{number}@firm.example")
+        letter = Letter(
+            gossip(post.dice, 3), gossip(post.dice, 40), "someone", f"someone{number}@firm.example"
+        )
         post.send("other", START + hour + 60 + number, lines[source], PEOPLE[number], letter)
     post.everyday(60, START - 30 * 24 * HOUR, 25)
     folder = tmp_path_factory.mktemp("counted")

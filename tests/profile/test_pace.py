@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -98,7 +99,7 @@ def test_waves_are_disjoint_and_count_right(runs: list[tuple[float, float, int]]
     """Whatever the times: waves follow each other, never share a message, and hold what they say."""
     when = times(*runs)
     waves = waves_of(when, SETTINGS)
-    assert all(a.end < b.start and a.last <= b.first for a, b in zip(waves, waves[1:], strict=False))
+    assert all(a.end < b.start and a.last <= b.first for a, b in pairwise(waves))
     assert all(wave.start <= wave.end and wave.messages == wave.last - wave.first for wave in waves)
     assert all(when[w.first] <= w.start and w.end <= when[w.last - 1] for w in waves)
     assert sum(wave.messages for wave in waves) <= len(when)
@@ -110,7 +111,9 @@ def test_waves_do_not_depend_on_the_date(shift_hours: int) -> None:
     """The same mail a year later has the same waves, a year later."""
     when = times((0, 10, 100), (8, 10, 60))
     moved = waves_of(when + shift_hours * HOUR * MICRO, SETTINGS)
-    assert [w.start - shift_hours * HOUR * MICRO for w in moved] == [w.start for w in waves_of(when, SETTINGS)]
+    assert [w.start - shift_hours * HOUR * MICRO for w in moved] == [
+        w.start for w in waves_of(when, SETTINGS)
+    ]
 
 
 def clock(*hours: float) -> dict[str, object]:
@@ -148,7 +151,9 @@ def test_no_clock_is_said_not_guessed(hours: tuple[float, ...]) -> None:
     assert found["sentence"]
 
 
-@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=200), st.lists(st.integers(0, 10**9), max_size=200))
+@given(
+    st.lists(st.integers(0, 10**9), min_size=1, max_size=200), st.lists(st.integers(0, 10**9), max_size=200)
+)
 def test_series_counts_every_message(mine: list[int], others: list[int]) -> None:
     """The drawn series holds every message of the campaign, never a negative other, and is bounded."""
     own = np.sort(np.array(mine, dtype=np.int64)) * MICRO

@@ -33,13 +33,19 @@ def test_values_nobody_asks_for_are_left_out(engine: Engine) -> None:
     assert engine.rows("SELECT $a + 1", a=1, b=2) == [(2,)]
 
 
-def test_a_query_file_makes_its_table(engine: Engine) -> None:
+def test_a_query_file_makes_its_table(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """``make`` runs the file of that name, and the table is there, replaced when run again."""
-    engine.add("mails", pa.table({"seq": [0, 1], "dialect": [5, 6]}))
-    engine.add("keys", pa.table({"seq": [0, 1, 1], "kind": [1, 1, 2], "key": [7, 7, 8]}))
-    for _ in range(2):
-        engine.make("thingwatch.group", "buckets")
-        assert engine.number("SELECT count(*) FROM buckets") == 1
+    package = tmp_path / "a_stage_of_its_own"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "large.sql").write_text("CREATE OR REPLACE TABLE large AS SELECT n FROM t WHERE n > $least")
+    monkeypatch.syspath_prepend(tmp_path)
+    engine.add("t", pa.table({"n": [1, 2, 3]}))
+    for least, rows in ((1, 2), (2, 1)):
+        engine.make("a_stage_of_its_own", "large", least=least)
+        assert engine.number("SELECT count(*) FROM large") == rows
 
 
 def test_query_is_the_text_of_the_file() -> None:
@@ -76,7 +82,9 @@ def test_too_little_memory_is_said_with_its_cure(tmp_path: Path) -> None:
         engine.run("SET memory_limit = '20MB'")
         engine.run("SET max_temp_directory_size = '1MB'")
         with pytest.raises(OutputError, match=r"memory_mb|disk"):
-            engine.run("CREATE TABLE t AS SELECT i, md5(i::VARCHAR) AS m FROM range(5000000) AS r(i) ORDER BY m")
+            engine.run(
+                "CREATE TABLE t AS SELECT i, md5(i::VARCHAR) AS m FROM range(5000000) AS r(i) ORDER BY m"
+            )
 
 
 def test_other_errors_travel(engine: Engine) -> None:

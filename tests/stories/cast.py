@@ -99,7 +99,7 @@ REPORTER = Hand("dftsimc", "XXXXXXXXXX.XXXXX@D", "+0000")
 
 def engine(number: int) -> Hand:
     """An engine of many faces: another order, another Message-ID, for every *number*."""
-    dice = Random(f"engine {number}")
+    dice = Random(f"engine {number}")  # noqa: S311 - a story needs no secrets
     order = "".join(dice.sample("ftsdimc", 7))
     marks = "".join(dice.choice("$.-_~+=") + "X" * dice.randrange(3, 9) for _ in range(3))
     return Hand(order, f"XXXX{marks}@D", dice.choice(("+0000", "+0200", "-0400")), quoted=dice.random() < 0.5)
@@ -188,7 +188,7 @@ class Post:
     """The mailbox of one story: letters go in, bytes come out."""
 
     def __init__(self, name: str) -> None:
-        self.dice = Random(name)
+        self.dice = Random(name)  # noqa: S311 - a story needs no secrets
         self.lines = Lines(self.dice)
         self.mails: list[Passing] = []
 
@@ -245,7 +245,8 @@ class Post:
             picture = encodebytes(letter.image).decode("ascii")
             parts = (
                 f"--{mark}\nContent-Type: text/plain\n\n{letter.text}\n"
-                f"--{mark}\nContent-Type: image/gif; name=a.gif\nContent-Transfer-Encoding: base64\n\n{picture}--{mark}--"
+                f"--{mark}\nContent-Type: image/gif; name=a.gif\nContent-Transfer-Encoding: base64\n\n{picture}"
+                f"--{mark}--"
             )
             return [f'Content-Type: multipart/mixed; boundary="{mark}"'], parts
         if letter.html:

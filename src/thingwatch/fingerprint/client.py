@@ -151,6 +151,7 @@ NO_NAME, ADDRESS_NAME, OTHER_NAME = (
 _DIGIT_RUNS = re.compile(r"[0-9]+")
 
 
+@lru_cache(maxsize=65536)
 def line_of(ptr: str, client_ip: str | None) -> int:
     """Whether the name of *client_ip* is made from its own digits, as names of customers' lines are."""
     if not ptr or not client_ip:

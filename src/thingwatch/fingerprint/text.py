@@ -583,7 +583,7 @@ def shred(
 ) -> Shreds:
     """Keys of *texts* (UTF-8, HTML where *is_html*), with each reader's *own_words* masked.
 
-    Never raises on any bytes; costs about 4 nanoseconds a byte.
+    Never raises on any bytes; costs 10 to 15 nanoseconds a byte.
     """
     n = len(texts)
     data, ends = packed(texts)

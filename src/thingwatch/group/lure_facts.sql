@@ -6,6 +6,7 @@ SELECT
     count(*) AS messages,
     avg(CASE WHEN m.name <> '' THEN 1.0 ELSE 0.0 END) AS signed,
     max(coalesce(n.messages, 0)) * 1.0 / count(*) AS one_name,
+    avg(CASE WHEN m.list_id <> '' THEN 1.0 ELSE 0.0 END) AS listed,
     avg(CASE WHEN m.automatic THEN 1.0 ELSE 0.0 END) AS automatic,
     avg(CASE WHEN m.reply OR m.forward THEN 1.0 ELSE 0.0 END) AS answers
 FROM members AS b

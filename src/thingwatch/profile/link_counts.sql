@@ -5,7 +5,7 @@ FROM (
     SELECT b.campaign AS campaign, count(*) AS messages
     FROM belonging AS b
     JOIN details AS d ON d.seq = b.seq
-    WHERE len(d.hosts) > 0
+    WHERE array_length(d.hosts) > 0
     GROUP BY b.campaign
 ) AS l
 JOIN (SELECT campaign, count(DISTINCT host) AS hosts FROM link_hosts GROUP BY campaign) AS h ON h.campaign = l.campaign

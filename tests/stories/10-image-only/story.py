@@ -10,7 +10,7 @@ from random import Random
 
 from stories.cast import Found, Letter, Post, at, forged, words
 
-PICTURE = b"GIF89a\x40\x01\xf0\x00\xf7\x00\x00" + Random("picture").randbytes(2400)
+PICTURE = b"GIF89a\x40\x01\xf0\x00\xf7\x00\x00" + Random("picture").randbytes(2400)  # noqa: S311 - a story needs no secrets
 
 
 def picture(dice):

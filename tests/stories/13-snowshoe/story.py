@@ -17,7 +17,8 @@ def tell(post: Post) -> None:
         for _ in range(30):
             text = (
                 "The knife that cuts stone is sold for a quarter of its price until midnight, with a board of oak and"
-                f" a lifelong promise to sharpen it.\nTake it: http://{domain}/knife/{hexed(post.dice, 'XXXXXX')}\n\nLeave the list any time."
+                f" a lifelong promise to sharpen it.\nTake it: http://{domain}/knife/{hexed(post.dice, 'XXXXXX')}"
+                "\n\nLeave the list any time."
             )
             letter = Letter("The knife that cuts stone", text, "Kitchen Deals", f"deals@{domain}")
             when = at("2014-01-02 08:00") + post.dice.random() * 300 * MINUTE
