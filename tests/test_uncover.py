@@ -126,6 +126,15 @@ def test_no_bodies_are_kept(week: Week) -> None:
             assert not columns & {"text", "html", "body", "raw", "recipient", "rcpt_to"}
 
 
+def test_counts_are_whole_numbers(week: Week) -> None:
+    """Every count and number in the Parquet files is an integer, whatever the engine summed it in."""
+    for name in FILES:
+        if name.endswith(".parquet"):
+            for field in pq.read_schema(week[0] / name):
+                if field.name in ("seq", "wave", "messages", "others", "sources", "lures"):
+                    assert pa.types.is_integer(field.type), f"{name}: {field.name} is {field.type}"
+
+
 def test_what_it_finds(week: Week) -> None:
     """Two lures of one hand are one attack in two waves, the newsletter is bulk, people are in nothing."""
     _, report, messages = week

@@ -544,13 +544,16 @@ def _shred(
             whole = mix(whole, words[i])
         exact[m] = whole
         n = 0
+        # Placeholders alone say nothing: a date is three numbers in anybody's mail.
         for i in range(n_words - 2):
-            pool[n] = mix(mix(mix(_START, words[i]), words[i + 1]), words[i + 2])
-            n += 1
+            if words[i] > _OWN or words[i + 1] > _OWN or words[i + 2] > _OWN:
+                pool[n] = mix(mix(mix(_START, words[i]), words[i + 1]), words[i + 2])
+                n += 1
         if n_words < SHORT_WORDS:
             for i in range(n_words - 1):
-                pool[n] = mix(mix(_PAIR, words[i]), words[i + 1])
-                n += 1
+                if words[i] > _OWN or words[i + 1] > _OWN:
+                    pool[n] = mix(mix(_PAIR, words[i]), words[i + 1])
+                    n += 1
         _keep_smallest(pool, n, shingles[m])
         n = 0
         first = 0

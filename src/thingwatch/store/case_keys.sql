@@ -11,8 +11,8 @@ SELECT
     k.kind AS kind,
     k.key AS key,
     k.weight AS weight,
-    k.messages AS messages,
-    k.others AS others
+    CAST(k.messages AS BIGINT) AS messages,
+    CAST(k.others AS BIGINT) AS others
 FROM signature_keys AS k
 JOIN campaign_names AS v ON v.campaign = k.campaign
 ORDER BY v.campaign_id, k.messages * k.weight DESC, k.key

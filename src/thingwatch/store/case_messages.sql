@@ -1,6 +1,6 @@
 -- messages.parquet: one row per message read, in input order.
 SELECT
-    row_number() OVER (ORDER BY d.seq) - 1 AS seq,
+    CAST(row_number() OVER (ORDER BY d.seq) - 1 AS BIGINT) AS seq,
     d.message_id AS message_id,
     make_timestamp(d.received_at) AT TIME ZONE 'UTC' AS received_at,
     d.client_ip AS client_ip,
