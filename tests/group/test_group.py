@@ -192,9 +192,6 @@ def test_no_mail_makes_no_groups() -> None:
     assert Grouped(post).sets() == set()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="equal drafts of one lure are not merged: each key is most of the mail for all"
-)
 def test_most_of_the_mail_may_be_one_lure_in_many_hands() -> None:
     """A lure that is two thirds of all mail and comes in three dialects alike is still found whole."""
     post = Post("majority")

@@ -6,8 +6,8 @@ counted in *hands*: a phrase written in many dialects is ordinary, however many 
 lures stand, worth is counted again as the odds of holding the key inside against outside the lure, and every
 message goes where its keys speak loudest.
 
-Against chains of strangers: messages are compared with leaders only (a star), stars are joined only when most
-of their members agree, and members whose keys do not speak for their lure are let go. Connected components of
+Against chains of strangers: messages are compared with leaders only (a star), stars are joined only when they
+say the same as wholes, and members whose keys do not speak for their lure are let go. Connected components of
 all likeness edges were the alternative; a single odd mail then joins two lures of a hundred thousand.
 """
 
@@ -28,8 +28,8 @@ OTHER_NAME = 8.0  # bits against two mails under different names: signer, list, 
 MOST = 0.5  # of a message's keys shared: then a different name says little (throwaway domains)
 MAX_PLACINGS = 3  # times worth is counted again and every message goes where its keys speak
 SETTLED = 0.002  # of the placed messages; when fewer were placed anew, the next round would move nobody
-MERGE_MEMBERS = 0.5  # of a star's members must lean to the other star
-MERGE_SHARED = 0.8  # of what they share at home they must share there
+KINSHIP = 0.6  # of what the smaller of two stars says must be said by the other, to make them one lure
+MAX_STARS = 50  # stars that hold a key, beyond which it relates none of them
 FAIR_PART = 0.4  # of a message's repeated keys must speak for its lure
 MIN_VOTES = 12.0  # bits of content by which a message belongs once a lure's signature is known
 MAX_ROUNDS = 64  # a star is two steps deep on real mail; a chain as long as this is no lure
@@ -44,8 +44,8 @@ def group_lures(engine: Engine, settings: Settings) -> None:
         "cap_form": CAP_FORM,
         "other_name": OTHER_NAME,
         "most": MOST,
-        "merge_members": MERGE_MEMBERS,
-        "merge_shared": MERGE_SHARED,
+        "kinship": KINSHIP,
+        "max_stars": MAX_STARS,
         "fair_part": FAIR_PART,
         "min_votes": MIN_VOTES,
         **CAPS,
@@ -57,7 +57,7 @@ def group_lures(engine: Engine, settings: Settings) -> None:
         engine.make(__package__, name, **numbers)
     _follow_pointers(engine)
     engine.run("CREATE OR REPLACE TABLE drafts AS SELECT message AS seq, centre AS lure FROM stars")
-    for name in ("signers", "leanings", "merges"):
+    for name in ("signers", "star_keys", "kinships", "merges"):
         engine.make(__package__, name, **numbers)
     _join_stars(engine)
     engine.make(__package__, "drafts")

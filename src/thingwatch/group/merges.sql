@@ -1,10 +1,8 @@
--- merges: pairs of stars that are one lure: most members of one share with the other nearly what they share at
--- home, and no two names are brought under one roof.
+-- merges: pairs of stars that are one lure: they say the same, and no two names are brought under one roof.
 CREATE OR REPLACE TABLE merges AS
-SELECT l.centre AS centre, l.other AS other
-FROM leanings AS l
-LEFT JOIN signers AS a ON a.lure = l.centre
-LEFT JOIN signers AS b ON b.lure = l.other
-WHERE l.members >= $merge_members * l.own_members
-    AND l.shared >= $merge_shared * l.own_shared
+SELECT k.centre AS centre, k.other AS other
+FROM kinships AS k
+LEFT JOIN signers AS a ON a.lure = k.centre
+LEFT JOIN signers AS b ON b.lure = k.other
+WHERE k.shared >= $kinship * least(k.own, k.others)
     AND coalesce(a.name, '') = coalesce(b.name, '')
