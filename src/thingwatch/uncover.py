@@ -80,7 +80,13 @@ def _run(
 ) -> Outcome:
     stages = _Stages(progress)
     border = Border.of(settings.border)
-    digests = digest_all(paths, border, settings, work, progress)
+    try:
+        digests = digest_all(paths, border, settings, work, progress)
+    except (FileNotFoundError, PermissionError) as error:
+        # The case folder is ours and open: what is missing now was there when the run began.
+        raise InputError(
+            f"{error.filename or paths[0]}: went away while it was read; run again on mail at rest"
+        ) from error
     messages = sum(digest.messages for digest in digests)
     if not messages and not any(digest.skips for digest in digests):
         raise InputError(
@@ -102,7 +108,7 @@ def _run(
         _refuse_contradictions(documents)
         stages.done("profile", len(documents))
         _write_tables(engine, folder, judged, settings)
-    report["stages"] = stages.rows
+    report["stages"] = list(stages.rows)
     (folder / "report.json").write_text(
         json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
     )

@@ -30,7 +30,10 @@ __all__ = ["Campaign", "Tallies", "facts_of", "iso", "lure_id", "portrait", "pre
 MAX_HISTOGRAM = 400  # bars of messages per source; a source that sends more often is a server
 CONSUMER_PROVIDERS = frozenset(
     line
-    for line in resources.files(__package__).joinpath("providers.txt").read_text(encoding="utf-8").splitlines()
+    for line in resources.files(__package__)
+    .joinpath("providers.txt")
+    .read_text(encoding="utf-8")
+    .splitlines()
     if not line.startswith("#")
 )
 
