@@ -219,9 +219,13 @@ def fingerprint(messages: Sequence[Message]) -> Fingerprints:
         ^ (id_coarse * np.uint64(3))
         ^ (shape_hashes([h.date for h in hands]) * np.uint64(5))
         ^ (hash_all([h.mailer for h in hands]) * np.uint64(7))
+    )
+    # How From is written goes with the lure's name, not with the engine: a comma in it asks for quotes.
+    mime_form = (
+        hash_all([h.mime_form for h in hands])
+        ^ shape_hashes([h.boundary for h in hands])
         ^ (hash_all([h.from_form for h in hands]) * np.uint64(11))
     )
-    mime_form = hash_all([h.mime_form for h in hands]) ^ shape_hashes([h.boundary for h in hands])
     layout = hash_all([m.mime_tree.encode() for m in messages]) ^ shreds.skeletons
     # Powers of a quarter bit: a lure with names and tokens in it stays within a class or two.
     size_class = [str(int(np.log2(m.size + 1) * 4)).encode() for m in messages]

@@ -96,14 +96,14 @@ def readable_hand(message: Message) -> dict[str, str]:
         readable_shape(local) + (at + domain).decode("latin-1"),
         readable_shape(hand.date),
         hand.mailer.decode("latin-1"),
-        f"From {hand.from_form.decode('latin-1')}" if hand.from_form else "",
     )
     return {
         "dialect": " · ".join(piece for piece in pieces if piece),
         "id_form": readable_shape(hand.message_id, fine=True),
         "mime_form": " ".join(hand.mime_form.decode("latin-1").split())
         + " · "
-        + readable_shape(hand.boundary),
+        + readable_shape(hand.boundary)
+        + (f" · From {hand.from_form.decode('latin-1')}" if hand.from_form else ""),
         "layout": message.mime_tree,
     }
 

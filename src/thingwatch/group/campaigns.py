@@ -2,7 +2,7 @@
 
 Lures that carry an authenticated name (a newsletter, a shop, a list) stay what they are: the name is the hand,
 and whoever sends for many customers shares addresses, dialect and clock among strangers. Nameless lures are
-joined by four kinds of evidence, each in bits and capped: the same sources beyond chance, the same rare
+joined by four kinds of evidence, each in bits and capped: the same sources, the same rare
 dialects, the same ten minutes, the same rare places linked. Two kinds at least must speak, because each alone
 has an innocent reading: a home may hold two infections, two botnets may forge one mail program, a night is
 quiet for everybody. Only a pool of which the better part is shared speaks for itself.
@@ -26,7 +26,9 @@ MAX_LURES_PER_SOURCE = 40  # nameless lures one source takes part in; a bot rota
 JOIN_BITS = 10.0  # evidence needed to join two lures
 STRAY_BITS = 15.0  # evidence needed to attach a single mail
 MIN_STRAY_HOST = 20  # messages a campaign needs before single mails are attached to it
-ALONE_BITS = 12.0  # of shared sources by which a pool speaks for itself: half of it beyond chance
+TWO_INFECTIONS = 0.05  # of a pool may be shared by unrelated ones; the replay and field reports see 1 to 2 %
+HALF_POOL = 0.4  # of the smaller pool shared gives full weight: each source sends a few mails of a few lures
+ALONE_BITS = 12.0  # of shared sources by which a pool speaks for itself
 MIN_ALONE = 20  # shared sources it takes
 _CAPS = {"pool": 12.0, "dialect": 8.0, "clock": 5.0, "links": 6.0}
 
@@ -84,11 +86,10 @@ def _joins(engine: Engine) -> list[Join]:
             "SELECT lure, count(*), count(DISTINCT client_ip) FROM own_hands GROUP BY lure"
         )
     }
-    all_sources = max(1, engine.number("SELECT count(DISTINCT client_ip) FROM mails"))
     all_messages = max(1, engine.number("SELECT count(*) FROM mails"))
     evidence: dict[tuple[int, int], list[Reason]] = defaultdict(list)
     for lure, other, shared in engine.rows("SELECT lure, other, shared FROM pool_overlaps"):
-        evidence[lure, other] += _pool_reason(facts[lure], facts[other], shared, all_sources)
+        evidence[lure, other] += _pool_reason(facts[lure], facts[other], shared)
     for lure, other, overlap, background in engine.rows(
         "SELECT lure, other, overlap, background FROM dialect_overlaps"
     ):
@@ -131,22 +132,20 @@ def _joins(engine: Engine) -> list[Join]:
     ]
 
 
-def _pool_reason(a: _Facts, b: _Facts, shared: int, all_sources: int) -> list[Reason]:
-    smaller = max(1, min(a.sources, b.sources))
-    expected = a.sources * b.sources / all_sources
-    part, chance = shared / smaller, min(1.0, expected / smaller)
-    if shared < 3 or part <= chance:
+def _pool_reason(a: _Facts, b: _Facts, shared: int) -> list[Reason]:
+    part = shared / max(1, min(a.sources, b.sources))
+    if shared < 3 or part <= TWO_INFECTIONS:
         return []
-    # A few homes hold two infections. That two pools are one shows in the part they share, not in the count:
-    # kappa, the part beyond chance of what chance leaves (Cohen 1960), and full weight from one half on.
-    bits = _CAPS["pool"] * min(1.0, 2 * (part - chance) / (1 - chance + 1e-9))
+    # Chance must not be counted on this mail: a campaign that is most of it would make its own pool look ordinary.
+    # Pools that have nothing to do with each other share the homes that hold two infections.
+    bits = min(_CAPS["pool"], _CAPS["pool"] * (part - TWO_INFECTIONS) / (HALF_POOL - TWO_INFECTIONS))
     if shared < MIN_ALONE:
         bits = min(bits, ALONE_BITS - 2)
     return [
         Reason(
             "same sources",
             round(bits, 1),
-            f"{shared:,} sources send both, {part:.0%} of the smaller pool; chance would give {expected:,.1f}",
+            f"{shared:,} sources send both, {part:.0%} of the smaller pool",
             (Evidence("sources.parquet: client_ip", f"{shared}"),),
         )
     ]
