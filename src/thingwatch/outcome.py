@@ -27,11 +27,12 @@ def sentence_of(document: dict[str, Any], verdict: str, kind: str) -> str:
 def headline(report: dict[str, Any]) -> str:
     """The whole run in a sentence or two."""
     totals = report["totals"]
-    first, last = ((report["input"][name] or "an unknown day")[:10] for name in ("first_seen", "last_seen"))
-    when = f"on {first}" if first == last else f"{first} to {last}"
+    days = [(report["input"][name] or "")[:10] for name in ("first_seen", "last_seen")]
+    when = "time unknown" if not all(days) else f"on {days[0]}" if days[0] == days[1] else " to ".join(days)
+    mails = f"{totals['messages']:,} mail{'s' if totals['messages'] != 1 else ''}"
     attacks = [doc for doc in report["campaigns"] if doc["verdict"] == "attack"]
     if not attacks:
-        return f"No attack campaign in {totals['messages']:,} mails, {when}."
+        return f"No attack campaign in {mails}, {when}."
     largest = attacks[0]
     part = largest["messages"] / max(1, totals["messages"])
     lead = "One attack campaign" if len(attacks) == 1 else f"{len(attacks)} attack campaigns"
@@ -39,7 +40,7 @@ def headline(report: dict[str, Any]) -> str:
     rhythm = f" in {waves} waves" if waves > 1 else ""
     which = "," if len(attacks) == 1 else "; the largest:"
     return (
-        f"{lead} in {totals['messages']:,} mails, {when}{which} {largest['messages']:,} messages ({part:.0%})"
+        f"{lead} in {mails}, {when}{which} {largest['messages']:,} messages ({part:.0%})"
         f" from {largest['sources']:,} sources{rhythm},"
         f" none of which sent more than {largest['max_per_source']:,}."
     )
