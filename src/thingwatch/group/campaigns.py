@@ -55,7 +55,15 @@ def group_campaigns(engine: Engine, settings: Settings) -> list[Join]:
         "stray_bits": STRAY_BITS,
         "min_stray_host": MIN_STRAY_HOST,
     }
-    for name in ("lure_facts", "houses", "own_hands", "lure_sources", "lure_dialects", "lure_clock", "lure_links"):
+    for name in (
+        "lure_facts",
+        "houses",
+        "own_hands",
+        "lure_sources",
+        "lure_dialects",
+        "lure_clock",
+        "lure_links",
+    ):
         engine.make(__package__, name, **numbers)
     for name in ("pool_overlaps", "dialect_overlaps", "link_overlaps"):
         engine.make(__package__, name, **numbers)
