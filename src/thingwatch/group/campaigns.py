@@ -23,6 +23,8 @@ from thingwatch.store import Engine
 
 NAMELESS = 0.5  # share of authenticated messages below which a lure carries no name
 MAX_LURES_PER_SOURCE = 40  # nameless lures one source takes part in; a bot rotates a handful
+BUSY_MESSAGES = 12  # mails from which a source counts as busy
+BUSY_PART = 0.2  # of its mail may stand in nameless lures
 JOIN_BITS = 10.0  # evidence needed to join two lures
 STRAY_BITS = 15.0  # evidence needed to attach a single mail
 MIN_STRAY_HOST = 20  # messages a campaign needs before single mails are attached to it
@@ -51,6 +53,8 @@ def group_campaigns(engine: Engine, settings: Settings) -> list[Join]:
     numbers = {
         "min_messages": settings.min_messages,
         "nameless": NAMELESS,
+        "busy_messages": BUSY_MESSAGES,
+        "busy_part": BUSY_PART,
         "max_lures_per_source": MAX_LURES_PER_SOURCE,
         "stray_bits": STRAY_BITS,
         "min_stray_host": MIN_STRAY_HOST,
@@ -58,6 +62,8 @@ def group_campaigns(engine: Engine, settings: Settings) -> list[Join]:
     for name in (
         "lure_facts",
         "houses",
+        "hand_candidates",
+        "busy_sources",
         "own_hands",
         "lure_sources",
         "lure_dialects",
