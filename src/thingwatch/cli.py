@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -214,13 +215,25 @@ class _progress:  # noqa: N801 used as a function
         self._bar.stop()
 
     def _told(self, stage: str, rows: int) -> None:
+        if _interrupted:
+            # Compiled code may swallow the exception the signal raised in it; the signal still counts.
+            raise KeyboardInterrupt
         if stage not in self._tasks:
             self._tasks[stage] = self._bar.add_task(stage, total=None)
         self._bar.advance(self._tasks[stage], rows)
 
 
+_interrupted: list[int] = []  # the signals that asked us to stop
+
+
+def _on_interrupt(number: int, _frame: object) -> None:
+    _interrupted.append(number)
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """The command; errors of ours end in one line and their exit code, never in a traceback."""
+    signal.signal(signal.SIGINT, _on_interrupt)
     try:
         app()
     except ThingwatchError as error:

@@ -106,9 +106,12 @@ def csv_rows(stream: Iterable[bytes]) -> Iterator[Row | Bad]:
         (0, ""),
     )
     mark = max(",;\t", key=header.count)
-    names = [name.strip().lower() for name in next(iter(csv.reader([header], delimiter=mark)), [])][
-        :MAX_COLUMNS
-    ]
+    try:
+        named = next(iter(csv.reader([header], delimiter=mark)), [])
+    except csv.Error:  # a carriage return in the middle of the line
+        yield Bad(before, "csv-malformed")
+        return
+    names = [name.strip().lower() for name in named][:MAX_COLUMNS]
     reader = csv.reader(lines, delimiter=mark)
     while True:
         number = before + reader.line_num + 1
