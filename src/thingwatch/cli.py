@@ -52,6 +52,16 @@ Mail = Annotated[
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="TOML file of settings; see docs/settings.md.")
 ]
+Recog = Annotated[
+    Path | None,
+    typer.Option(
+        "--recog", metavar="DIR", help="A folder of Recog fingerprints (XML) to read banners with too."
+    ),
+]
+DeviceRules = Annotated[
+    list[Path] | None,
+    typer.Option("--rules", metavar="FILE", help="Your own device rules (TOML); see docs/devices.md."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 
@@ -82,6 +92,16 @@ def uncover(
             "--blocklist", metavar="FILE", help="Addresses and ranges, one a line, for the counterfactual."
         ),
     ] = None,
+    evidence: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--evidence",
+            metavar="PATH",
+            help="Scans, reports, p0f logs, lists: a file or folder, see docs/evidence.md; may be repeated.",
+        ),
+    ] = None,
+    recog: Recog = None,
+    rules: DeviceRules = None,
     engine: Annotated[str, typer.Option("--engine", help="duckdb.")] = "duckdb",
     config: Config = None,
     json_: Json = False,
@@ -89,6 +109,7 @@ def uncover(
 ) -> None:
     """Find the campaigns in MAIL and write a case folder: report.html, report.json and Parquet files."""
     from thingwatch.identify import Networks
+    from thingwatch.uncover import Witness
     from thingwatch.uncover import uncover as run
 
     if engine != "duckdb":
@@ -103,7 +124,8 @@ def uncover(
             "networks and countries will be unknown: no reference data; run `make reference`, or give --mmdb"
         )
     with _progress(quiet or json_) as told:
-        outcome = run(mail, out, settings, networks, listed, told)
+        witness = Witness(evidence or (), recog, rules or ())
+        outcome = run(mail, out, settings, networks, listed, told, witness)
     if json_:
         typer.echo(json.dumps(outcome.report, ensure_ascii=False))
     elif not quiet:
@@ -138,6 +160,34 @@ def explain(
 
 
 @app.command()
+def audit(
+    scan: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SCAN...", help="Nmap XML or other evidence: files or folders; see docs/evidence.md."
+        ),
+    ],
+    recog: Recog = None,
+    rules: DeviceRules = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say which devices in scans of your own network could become thingbots, why, and what to do first."""
+    from thingwatch.audit import audit as run
+    from thingwatch.audit import exit_code, lines
+
+    with _progress(quiet or json_) as told:
+        found = run(scan, recog, rules or (), told)
+    if json_:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+    elif not quiet:
+        for line in lines(found, Console().width):
+            typer.echo(line)
+    if code := exit_code(found):
+        raise typer.Exit(code)
+
+
+@app.command()
 def replay(
     scale: Annotated[
         float, typer.Option("--scale", metavar="S", help="1.0 is 750,000 campaign mails and as many others.")
@@ -146,13 +196,23 @@ def replay(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write.")] = Path("replay"),
     form: Annotated[str, typer.Option("--format", help="mbox, maildir or parquet.")] = "mbox",
     level: Annotated[int, typer.Option("--level", min=0, max=3, help="Difficulty, 0 to 3.")] = 1,
+    things: Annotated[
+        float,
+        typer.Option("--things", metavar="SHARE", help="Share of the attack's sources that are things."),
+    ] = 0.28,
+    evidence: Annotated[
+        str, typer.Option("--evidence", help="What is known of senders: full, partial, headers or none.")
+    ] = "partial",
     quiet: Quiet = False,
 ) -> None:
     """Write a labelled re-enactment of the 2014 case: invented test mail with its truth. Sends nothing."""
     from thingwatch.replay import replay as run
 
     with _progress(quiet) as told:
-        run(scale, seed, out, form=form, level=level, progress=lambda mails: told("mails written", mails))
+        run(
+            scale, seed, out, form=form, level=level, things=things, evidence=evidence,
+            progress=lambda mails: told("mails written", mails),
+        )  # fmt: skip
     if not quiet:
         typer.echo(safe(out))
 

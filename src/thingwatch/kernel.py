@@ -29,7 +29,7 @@ ROW_BITS = 40  # a message's seq is the load's number and its row there: order w
 # Columns whose values repeat within a load; for the others a dictionary costs more than it saves.
 REPEATING = [
     "client_ip", "helo", "ptr", "mail_from", "header_from", "from_name", "subject", "media", "spf", "dkim", "dmarc",
-    "signer", "list_id", "name",
+    "signer", "list_id", "name", "system", "claims",
 ]  # fmt: skip
 BATCH = 1024  # messages fingerprinted at a time: enough to amortise, little enough for the cache
 PARENT_SECONDS = 1.0  # between a worker's looks whether its run still lives

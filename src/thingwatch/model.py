@@ -83,6 +83,86 @@ class Message(NamedTuple):
     size: int = 0  # bytes of the whole mail
     logged: bool = False  # known from a log or export only: there was no body to read
     defects: tuple[str, ...] = ()  # breaches of format, by name
+    system: str = ""  # what the border's TCP fingerprint said of the client; "" where it noted none
+
+
+# What a sighting can speak of, and whose word it is. "front": what answers at the address; "sender": what made the
+# connection that brought the mail; "any": some host behind the address; "network": the line, whoever sits there.
+SIGHTING_KINDS: dict[str, str] = {
+    # texts that device rules read
+    "banner": "front",  # raw, of a protocol without a kind of its own
+    "http.server": "front",
+    "http.title": "front",
+    "http.realm": "front",  # of WWW-Authenticate
+    "http.body": "front",
+    "http.cookie": "front",
+    "http.favicon_md5": "front",
+    "telnet.banner": "front",
+    "ftp.banner": "front",
+    "ssh.banner": "front",
+    "smtp.banner": "front",
+    "imap.banner": "front",
+    "pop.banner": "front",
+    "snmp.sysdescr": "front",
+    "snmp.sysobjectid": "front",
+    "upnp.server": "front",
+    "upnp.device": "front",  # friendly name, model or unique service name
+    "rtsp.server": "front",
+    "sip.user_agent": "front",
+    "tls.subject": "front",
+    "tls.issuer": "front",
+    "mdns.name": "front",
+    "cwmp.server": "front",
+    "netbios.name": "front",
+    "device.label": "front",  # another program's word: "type<TAB>vendor<TAB>model", in that program's vocabulary
+    "os.label": "front",
+    # facts about the front
+    "port.open": "front",  # value: the protocol spoken there, "" when unknown
+    "front.silent": "front",  # a scan that covered the address got no answer
+    "exposure": "front",  # value: a name of taxonomy.json's exposures
+    "default.credentials": "front",  # a report says so; the credentials themselves are never kept
+    "mac.address": "front",
+    # facts about the sender
+    "tcp.syn": "sender",  # p0f's raw_sig: ver:ittl:olen:mss:wsize,scale:olayout:quirks:pclass
+    "tcp.muonfp": "sender",  # window:options:mss:scale
+    "tcp.os": "sender",  # another program's reading of the SYN, as text
+    "tcp.sharing": "sender",  # several systems seen on one address; value: why
+    "smtp.helo": "sender",
+    "smtp.rtt": "sender",  # "ratio extra_ms": SMTP round trip over TCP round trip, and their difference
+    "outcome": "sender",  # an abuse desk's finding: thing_self, thing_relay, nat_pc, mobile, server
+    # facts about some host behind the address
+    "infection": "any",  # value: family
+    "proxy": "any",  # value: socks4, socks5, http, residential ...
+    # facts about the line; ``ip`` may be a range
+    "network.type": "network",  # residential, mobile, business, hosting, shared (carrier NAT)
+    "listed": "network",  # value: the list's name; ``at``: first listed
+}
+MAX_SIGHTING_CHARS = 8192  # of a value; banners of real devices stay below 4 kB
+
+
+class Sighting(NamedTuple):
+    """One dated fact about an address, from evidence that did not come in a mail."""
+
+    ip: str  # canonical text of an address; for kinds about a network also a range in CIDR notation
+    kind: str  # a name of SIGHTING_KINDS
+    value: str  # cleaned text, at most MAX_SIGHTING_CHARS
+    at: int | None  # microseconds since 1970, UTC; None when the row says no time
+    port: int | None
+    transport: str  # "tcp", "udp" or ""
+    source: str  # who says so: "shadowserver:scan_telnet", "nmap", "p0f"
+    place: str  # file and line: "scans/telnet.csv@17"; lines count from 1, the header's too
+
+
+class Label(NamedTuple):
+    """What a rule reads in one text: which device answers there, and how far to believe it."""
+
+    device_class: str | None  # a class of taxonomy.json; None where only the parent is earned
+    parent: str  # "thing", "conventional", "infrastructure" or "unknown"
+    vendor: str  # "" when the text does not tell
+    model: str
+    confidence: float  # that the class (or, without one, the parent) is right; 0 to 1
+    rule: str  # the rule's id, to be looked up
+    matched: str  # the piece of text it matched, cleaned and short
 
 
 class Family(StrEnum):

@@ -11,20 +11,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from thingwatch import __version__
 from thingwatch.act import write_case, write_page
 from thingwatch.config import Settings
 from thingwatch.errors import ContradictionError, InputError
+from thingwatch.evidence import SIGHTINGS_SCHEMA, Sifted, gather
 from thingwatch.fingerprint import KINDS
 from thingwatch.fingerprint.readable import readable_hand, readable_keys, specimen
 from thingwatch.group import Join, group
-from thingwatch.identify import Networks, name_sources
+from thingwatch.identify import Networks, Rules, identify, name_sources, not_assessed, warnings_of
 from thingwatch.judge import Facts, judge
 from thingwatch.kernel import Digest, Progress, digest_all, messages_at
 from thingwatch.model import Message, Reason
-from thingwatch.outcome import RANK, headline, sentence_of, smallest_seen
+from thingwatch.outcome import RANK, headline, sentence_of, smallest_seen, things_sentence
 from thingwatch.profile import Campaign, Tallies, facts_of, iso, lure_id, portrait, prepare
 from thingwatch.read import Border
 from thingwatch.store import Engine, query
@@ -33,6 +37,19 @@ MAX_PORTRAITS = 1000  # campaigns described in report.json; campaigns.parquet li
 MAX_SPECIMENS = 240  # messages read again to be shown
 LURE_EXAMPLES = 12  # lures of a campaign shown with a specimen
 EXAMPLES = 12  # messages read again per campaign to name its keys
+EVIDENCE_FIELDS = ["what", "when", "where", "family", "bits"]
+NO_LOSS = ("not-a-source", "says-nothing")  # skips of evidence that has nothing to do with the campaigns
+
+
+class Witness(NamedTuple):
+    """Evidence that did not come in the mail, and what it is read with."""
+
+    paths: Sequence[Path] = ()  # files or folders, see docs/evidence.md
+    recog: Path | None = None  # a folder of Recog's fingerprints
+    rules: Sequence[Path] = ()  # the user's own device rules
+
+
+NO_WITNESS = Witness()
 
 
 class Outcome(NamedTuple):
@@ -49,8 +66,9 @@ def uncover(
     networks: Networks,
     blocklist: list[str] | None = None,
     progress: Progress = lambda stage, rows: None,
+    witness: Witness = NO_WITNESS,
 ) -> Outcome:
-    """Find the campaigns in the mail at *paths*, and write the case folder *out*.
+    """Find the campaigns in the mail at *paths*, say who sent them by *witness*, and write the case folder *out*.
 
     Raises InputError for input that cannot be read at all, OutputError for a case that cannot be written,
     ContradictionError for a profile whose numbers contradict each other.
@@ -61,7 +79,7 @@ def uncover(
         work = Path(settings.temp_folder or folder) / ".work"
         work.mkdir(parents=True, exist_ok=True)
         try:
-            outcome.append(_run(paths, folder, work, settings, networks, blocklist, progress))
+            outcome.append(_run(paths, folder, work, settings, networks, blocklist, progress, witness))
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
@@ -77,9 +95,11 @@ def _run(
     networks: Networks,
     blocklist: list[str] | None,
     progress: Progress,
+    witness: Witness,
 ) -> Outcome:
     stages = _Stages(progress)
     border = Border.of(settings.border)
+    rules = Rules.load(witness.recog, witness.rules)
     try:
         digests = digest_all(paths, border, settings, work, progress)
     except (FileNotFoundError, PermissionError) as error:
@@ -101,20 +121,75 @@ def _run(
             engine, settings, lambda addresses: name_sources(addresses, networks), blocklist
         )
         judged = _judged(tallies, campaigns, settings)
-        stages.done("identify and judge", len(campaigns))
-        documents = _documents(engine, tallies, judged, paths, border, settings, messages)
+        _add_verdicts(engine, judged)
+        stages.done("name and judge", len(campaigns))
+        sifted = _sift(engine, witness, rules, settings, work, progress)
+        stages.done("read evidence", sum(file.rows for file in sifted))
+        things = identify(engine, networks, [file.path for file in sifted], rules.label, settings.seed)
+        stages.done("identify", len(things))
+        documents = _documents(engine, tallies, judged, things, paths, border, settings, messages)
         _explain_joins(joins, judged, documents)
         report = _report(engine, documents, digests, paths, settings, networks, messages)
+        report["evidence"] = _evidence(engine, sifted)
         _refuse_contradictions(documents)
         stages.done("profile", len(documents))
-        _write_tables(engine, folder, judged, settings)
+        _write_tables(engine, folder)
     report["stages"] = list(stages.rows)
     (folder / "report.json").write_text(
         json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
     )
     write_page(report, folder / "report.html")
     stages.done("write", len(documents))
-    return Outcome(report, bool(report["totals"]["skipped"]))
+    return Outcome(report, bool(report["totals"]["skipped"] or report["evidence"]["skipped"]))
+
+
+def _sift(
+    engine: Engine, witness: Witness, rules: Rules, settings: Settings, work: Path, progress: Progress
+) -> list[Sifted]:
+    """Read the evidence about the sources found, into the table ``sightings``."""
+    engine.make("thingwatch.identify", "source_systems")
+    sifted: list[Sifted] = []
+    if witness.paths:
+        sources = engine.arrow(
+            "SELECT DISTINCT c.client_ip FROM campaign_sources AS c JOIN verdicts AS j ON j.campaign = c.campaign"
+            " WHERE j.verdict <> 'bulk'"
+        )
+        wanted = frozenset(sources["client_ip"].to_pylist())
+        sifted = gather(witness.paths, wanted, rules, settings, work, progress)
+    if sifted:
+        engine.read_parquet("sightings", work / "sightings-*.parquet")
+    else:
+        engine.add("sightings", SIGHTINGS_SCHEMA.empty_table())
+    return sifted
+
+
+def _evidence(engine: Engine, sifted: list[Sifted]) -> dict[str, Any]:
+    """What became of each file of evidence."""
+    warnings = warnings_of(engine)
+    facts = {
+        row[0]: row[1:]
+        for row in engine.rows("SELECT file, addresses, of_sources, first_seen, last_seen FROM file_facts")
+    }
+    files = []
+    for file in sifted:
+        addresses, of_sources, first, last = facts.get(file.number, (0, 0, None, None))
+        files.append(
+            {
+                "path": file.path,
+                "form": file.form,
+                "rows": file.rows,
+                "sightings": file.sightings,
+                "addresses": addresses,
+                "of_sources": of_sources,
+                "first_seen": iso(first),
+                "last_seen": iso(last),
+                "skips": dict(sorted(file.skips.items())),
+                "warnings": warnings.get(file.number, []),
+            }
+        )
+    # A row about somebody who sent none of this mail is no loss.
+    lost = sum(n for file in sifted for name, n in file.skips.items() if name not in NO_LOSS)
+    return {"files": files, "rows": sum(file.rows for file in sifted), "skipped": lost}
 
 
 class _Stages:
@@ -163,6 +238,7 @@ def _documents(
     engine: Engine,
     tallies: Tallies,
     judged: list[_Judged],
+    things: dict[int, dict[str, Any]],
     paths: Sequence[Path],
     border: Border,
     settings: Settings,
@@ -189,7 +265,10 @@ def _documents(
 
     documents = []
     for item in shown:
-        document = portrait(tallies, item.campaign, everything, messages, show, read_key)
+        row = item.campaign.row
+        who = things.get(item.campaign.number) or not_assessed(row["messages"], row["sources"])
+        who["sentence"] = things_sentence(who, row["messages"])
+        document = portrait(tallies, item.campaign, everything, messages, show, read_key, who)
         for row in document["signature"]:
             family, name = KINDS[row.pop("kind")]
             row["family"] = family.value
@@ -343,11 +422,27 @@ def _refuse_contradictions(documents: list[dict[str, Any]]) -> None:
             )
 
 
-def _write_tables(engine: Engine, folder: Path, judged: list[_Judged], settings: Settings) -> None:
+def _write_tables(engine: Engine, folder: Path) -> None:
     """The Parquet files of the case; see docs/tables.md for every column."""
-    _add_verdicts(engine, judged)
-    for name in ("messages", "sources", "campaigns", "waves", "keys"):
+    for name in ("messages", "campaigns", "waves", "keys"):
         engine.write_parquet(query("thingwatch.store", f"case_{name}"), folder / f"{name}.parquet")
+    pq.write_table(_sources(engine), folder / "sources.parquet", compression="zstd")
+
+
+def _sources(engine: Engine) -> pa.Table:
+    """sources.parquet: each source with the list of its evidence."""
+    sources = engine.arrow(query("thingwatch.store", "case_sources"))
+    entries = engine.arrow(query("thingwatch.store", "case_evidence")).combine_chunks()
+    # Both are in the same order, and an entry's source is always there: the lists are runs of the entries.
+    names = pa.table({name: entries[name] for name in ("campaign_id", "client_ip")})
+    runs = pc.binary_join_element_wise(names["campaign_id"], names["client_ip"], " ").combine_chunks()
+    keys = pc.binary_join_element_wise(sources["campaign_id"], sources["client_ip"], " ")
+    place = pc.index_in(runs, keys.combine_chunks()).to_numpy()
+    ends = np.searchsorted(place, np.arange(sources.num_rows), side="right")
+    offsets = pa.array(np.r_[0, ends], pa.int32())
+    parts = [entries[name].combine_chunks() for name in EVIDENCE_FIELDS]
+    lists = pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(parts, EVIDENCE_FIELDS))
+    return sources.append_column("evidence", lists)
 
 
 def _add_verdicts(engine: Engine, judged: list[_Judged]) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
+
+import things as sent
 
 START = datetime(2013, 12, 23, tzinfo=UTC)
 
@@ -69,6 +73,7 @@ def campaign(
     text: str | None = None,
     bodies: bool = True,
     networks: bool = True,
+    things: Callable[[int, int], dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Return one campaign; *text* replaces everything that mail or a name server could have written."""
     flow = series(waves, bins, bin_seconds, start)
@@ -234,15 +239,7 @@ def campaign(
                 "sentence": "No list was given.",
             },
         ],
-        "things": {
-            "status": "not assessed",
-            "sentence": "Which share came from things was not assessed: that needs marks of the sender, "
-            "such as TCP SYN records.",
-            "share_of_messages": {"low": None, "point": None, "high": None, "basis": "not assessed"},
-            "bounds": {"low": 0.0, "high": 1.0},
-            "by_device_class": {},
-            "naive_by_banner": None,
-        },
+        "things": things(total, sources) if things else sent.not_assessed(total, sources),
         "reasons": [
             {
                 "name": name,
@@ -331,6 +328,7 @@ def report(campaigns: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
                 "attribution": "made from public routing tables",
             }
         },
+        "evidence": sent.NO_EVIDENCE,
         "stages": [
             {"name": n, "seconds": 3.25, "rows": messages}
             for n in ("read", "fingerprint", "group", "identify", "profile", "judge", "act")
@@ -342,14 +340,17 @@ def report(campaigns: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
 
 
 def one() -> dict[str, Any]:
-    """The story the program was made for: one campaign, four lures, eight waves."""
-    return report(
+    """The story the program was made for: one campaign, four lures, eight waves, a quarter of it by things."""
+    document = report(
         [
-            campaign(),
-            campaign(2, "unsure", messages=3140, waves=1, lures=1),
+            campaign(things=sent.estimated),
+            campaign(2, "unsure", messages=3140, waves=1, lures=1, things=sent.cannot_tell),
             *(campaign(10 + i, "bulk", messages=20_000 - 900 * i, waves=3, lures=1) for i in range(12)),
-        ]
+        ],
+        evidence=sent.evidence(),
     )
+    document["headline"] += " Things sent about 27 % of it (24 to 31 %)."
+    return document
 
 
 def none() -> dict[str, Any]:
@@ -360,7 +361,10 @@ def none() -> dict[str, Any]:
 
 def several() -> dict[str, Any]:
     """Three attacks, all on the first page."""
-    return report([campaign(i, messages=100_000 // i, lures=i) for i in (1, 2, 3)])
+    shares = (sent.estimated, sent.bounds_only, sent.cannot_tell)
+    return report(
+        [campaign(i, messages=100_000 // i, lures=i, things=share) for i, share in enumerate(shares, 1)]
+    )
 
 
 def unsure() -> dict[str, Any]:
@@ -374,7 +378,14 @@ def many(number: int = 500) -> dict[str, Any]:
     verdicts += ["bulk"] * (number - len(verdicts))
     return report(
         [
-            campaign(i + 1, v, messages=90_000 // (i + 1) + 20, waves=3, lures=2)
+            campaign(
+                i + 1,
+                v,
+                messages=90_000 // (i + 1) + 20,
+                waves=3,
+                lures=2,
+                things=None if v == "bulk" else sent.estimated,
+            )
             for i, v in enumerate(verdicts)
         ]
     )
@@ -405,11 +416,12 @@ def decade() -> dict[str, Any]:
 
 def hostile() -> dict[str, Any]:
     """Every place that strangers can write to holds the worst they wrote."""
-    found = campaign(text=HOSTILE, lures=2)
+    found = campaign(text=HOSTILE, lures=2, things=partial(sent.estimated, text=HOSTILE))
     found["kind"] = HOSTILE
     document = report(
         [found, campaign(2, "bulk", text=HOSTILE, messages=50, lures=1)], headline="One campaign: " + HOSTILE
     )
+    document["evidence"] = sent.evidence(poisoned=True, text=HOSTILE)
     document["input"] |= {"paths": [HOSTILE], "border": [HOSTILE]}
     document["totals"]["skips"] = {HOSTILE: 214}
     document["totals"]["defects"] = {HOSTILE: 2}
@@ -469,6 +481,18 @@ def bare() -> dict[str, Any]:
     return report([found])
 
 
+def told(status: str) -> dict[str, Any]:
+    """One campaign with the senders' document of *status*, and evidence where any was read."""
+    found = campaign(things=sent.STATUS[status])
+    files = sent.NO_EVIDENCE if status in ("not assessed", "cannot tell") else sent.evidence()
+    return report([found], evidence=files)
+
+
+def poisoned() -> dict[str, Any]:
+    """A file of evidence that is not to be trusted, and a finding that rests on it."""
+    return report([campaign(things=sent.banners_only)], evidence=sent.evidence(poisoned=True))
+
+
 ODD = {
     "one": one,
     "none": none,
@@ -482,4 +506,6 @@ ODD = {
     "logged": logged,
     "empty": empty,
     "bare": bare,
+    "poisoned": poisoned,
+    **{f"told {status}": partial(told, status) for status in sent.STATUS},
 }

@@ -7,7 +7,19 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thingwatch.act.drawing import area, fold, part_bar, share_bar, short, top_of
+from thingwatch.act.drawing import (
+    area,
+    fold,
+    interval,
+    judged,
+    log_axis,
+    log_dot,
+    part_bar,
+    share_bar,
+    short,
+    step,
+    top_of,
+)
 from thingwatch.act.figures import histogram
 from thingwatch.act.wording import percent, share_text
 
@@ -82,3 +94,50 @@ def test_short_numbers() -> None:
         "1M",
         "1M",
     ]
+
+
+def ends(low: float | None, point: float | None, high: float | None) -> dict[str, float | None]:
+    """Return an interval with its point."""
+    return {"low": low, "point": point, "high": high}
+
+
+def test_intervals() -> None:
+    """A dot stands for a point, an open one for a one-sided reading; without a point there is only a line."""
+    drawn = str(interval(ends(0.24, 0.27, 0.31), "cT"))
+    assert 'class="f cT" cx="27%"' in drawn
+    assert 'x1="24%" y1="12" x2="31%"' in drawn
+    assert 'class="open cT" cx="19%"' in str(interval(ends(0.16, 0.19, 0.22), "cT", hollow=True))
+    for share in (ends(0.05, None, 0.55), ends(0.001, 0.01, 0.02)):
+        assert "<circle" not in str(interval(share, "cT"))
+    assert 'class="hat" x="0%" y="6" width="100%"' in str(interval(ends(None, None, None), "cT"))
+
+
+def test_intervals_stay_on_their_axis() -> None:
+    """What lies beyond an axis is drawn at its end, and the shade is that of all evidence."""
+    drawn = str(interval(ends(-0.01, 0.0, 0.9), "cT", 0.6, hollow=True, shade=ends(0.24, 0.27, 0.3)))
+    assert 'x1="0%" y1="12" x2="100%"' in drawn
+    assert 'class="ref" x="40%" y="0" width="10%"' in drawn
+
+
+def test_judged_and_estimated_are_apart() -> None:
+    """What was judged one by one is a bar, what is estimated for all a dot below it."""
+    drawn = str(judged(35, 100, ends(0.62, 0.67, 0.71), "cK"))
+    assert 'class="bar cK" x="0%" y="3" width="35%"' in drawn
+    assert 'cx="67%" cy="20"' in drawn
+    assert "<circle" not in str(judged(35, 100, None, "hat"))
+
+
+def test_log_scale_has_no_bars() -> None:
+    """On a log scale one stands at the left end, and nothing is a bar, for there is no zero."""
+    assert 'cx="0%"' in str(log_dot(1, 4, "cT"))
+    assert 'cx="50%"' in str(log_dot(100, 4, "cT"))
+    assert "<rect" not in str(log_dot(5000, 4, "cT"))
+    assert re.findall(r">([^<]+)</text>", str(log_axis(4))) == ["1", "100", "10k"]
+    assert re.findall(r">([^<]+)</text>", str(log_axis(3))) == ["1", "10", "100", "1k"]
+
+
+def test_steps_point_to_their_story() -> None:
+    """A step towards a story has its colour, one against it that of the other; nothing weighed stays visible."""
+    assert "bar cT" in str(step(0, 2, -8, 8, "cT", "cK"))
+    assert "bar cK" in str(step(0, -2, -8, 8, "cT", "cK"))
+    assert 'width="0.4%"' in str(step(0, 0, -8, 8, "cT", "cK"))

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import things as sent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from reports import ODD, campaign, many, none, one, report
+from reports import ODD, campaign, many, none, one, report, told
 
 from thingwatch.act.page import write_page
 from thingwatch.errors import ContradictionError
@@ -24,7 +25,7 @@ QUICK = {name: make for name, make in ODD.items() if name != "many"} | {"dozen":
 ALLOWED = set(
     """html head meta title style body a svg defs pattern path g line use rect circle text header div b span
     nav ol li main section h1 h2 h3 h4 p table caption thead tbody tr th td small dl dt dd figure figcaption
-    code bdi pre del details summary footer script br""".split()  # noqa: SIM905  a list of 50 lines tells no more
+    code bdi pre del s ul details summary footer script br""".split()  # noqa: SIM905  a list of 50 lines tells no more
 )
 
 
@@ -59,6 +60,7 @@ class Reader(HTMLParser):
 
 def pages(document: dict[str, Any], folder: Path) -> list[str]:
     """Write the page and return it and all beside it as text."""
+    folder.mkdir(exist_ok=True)
     write_page(document, folder / "report.html")
     return [path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.html"), reverse=True)]
 
@@ -133,11 +135,109 @@ def test_five_attacks_stay_on_the_page(tmp_path: Path) -> None:
 
 def test_not_assessed(tmp_path: Path) -> None:
     """Where the share of things was not assessed, the page says so and draws no estimate."""
-    text = pages(one(), tmp_path)[0]
+    text = pages(told("not assessed"), tmp_path)[0]
     section = text[text.index("Who sent it:") : text.index("From where, to whom</h2>")]
     assert "not assessed" in section
     assert 'class="hat"' in section
     assert "<circle" not in section
+
+
+def part(text: str, first: str, last: str) -> str:
+    """Return the piece of a page from one mark to another."""
+    return text[text.index(first) : text.index(last)]
+
+
+@pytest.mark.parametrize("status", [one for one in sent.STATUS if one != "not assessed"])
+def test_who_sent_it(status: str, tmp_path: Path) -> None:
+    """Section 4 has its readings, stories, origins and seven rungs at every status, and counts on each row."""
+    text = pages(told(status), tmp_path)[0]
+    first, section = (
+        part(text, "<h1", 'id="c-00000001-when"'),
+        part(text, "Who sent it:", "From where, to whom</h2>"),
+    )
+    assert "How much did things send?" in first
+    assert "Where would one block hit?" not in first
+    assert "Three stories behind the same address" in section
+    for words in (
+        "Thing itself",
+        "Thing as relay",
+        "PC behind a router",
+        "Phone or tablet",
+        "Server",
+        "Unknown",
+    ):
+        assert f">{words}</b></th>" in section
+    rungs = part(section, "The ladder of evidence", "The top rungs are not typical")
+    assert rungs.count("<tr>") == 8
+    assert (">27 % [24, 31]<" in first) == (status == "estimated")
+
+
+def test_where_one_block_would_hit(tmp_path: Path) -> None:
+    """Where senders were not asked about, the first screen shows what one block would hit, and which log helps."""
+    first = part(pages(told("not assessed"), tmp_path)[0], "<h1", 'id="c-00000001-when"')
+    assert "Where would one block hit?" in first
+    assert "TCP SYN of each SMTP connection" in first
+
+
+def test_no_reading_alone_on_any_page(tmp_path: Path) -> None:
+    """Where a campaign is not told on the first screen, its section 4 has the readings and what to do next."""
+    several = pages(ODD["several"](), tmp_path / "several")[0]
+    apart = pages(many(15), tmp_path / "apart")[1]
+    assert several.count("How much did things send?") == 3
+    for text in (several, apart):
+        section = part(text, "Who sent it:", "From where, to whom</h")
+        for words in (
+            "Cannot be excluded",
+            "At least, against neighbours",
+            "By banner alone",
+            "What to do next",
+        ):
+            assert section.count(words) == 1
+
+
+def test_banner_reading_never_stands_alone(tmp_path: Path) -> None:
+    """The reading by banner is struck out, and the page says by which numbers it misleads."""
+    text = pages(told("estimated"), tmp_path)[0]
+    assert "<s>53 %</s> wrong" in text
+    note = part(text, "Why 53 % is wrong", "A banner is one clue")
+    assert "6.9 % of 43,160 uninvolved neighbours" in note
+    assert "4,469 (48 %) spoke Windows" in note
+
+
+def test_things_and_computers_get_different_advice(tmp_path: Path) -> None:
+    """The advice for an infected computer stands under a heading of its own, folded like the rest."""
+    text = pages(told("estimated"), tmp_path)[0]
+    things = part(text, "What was open on the things", "Where a computer sent it")
+    assert "Telnet reachable from the internet</bdi></b>: 1,204 sources" in things
+    assert "Infected computer" not in things
+    assert "Infected computer behind the line</bdi></b>: 2,210 sources" in part(
+        text, "Where a computer sent it", "From where, to whom</h2>"
+    )
+
+
+def test_evidence_stands_with_its_place(tmp_path: Path) -> None:
+    """Each step of an example quotes what was seen, when, how old it was and in which line of which file."""
+    text = pages(told("estimated"), tmp_path)[0]
+    assert "<code><bdi>fridge/1.0 (ARM)</bdi></code>" in text
+    assert "28 Dec 2013, 2 days before; <bdi>shadowserver:scan_http, scans/http.csv@40112</bdi>" in text
+    assert "No single piece may weigh more than 5.6 bits" in text
+
+
+def test_things_by_network(tmp_path: Path) -> None:
+    """Section 5 shows how many of the judged sources of a network are things, and hatches what was not judged."""
+    text = pages(told("estimated"), tmp_path)[0]
+    section = part(text, "largest of 1,146 networks, and things", "largest of 123 countries")
+    assert "50 of 300" in section
+    assert section.count("none judged") == 2
+
+
+def test_poisoned_evidence_is_named(tmp_path: Path) -> None:
+    """A file that is not to be trusted is named on the first screen and, with its rows, in section 8."""
+    text = pages(ODD["poisoned"](), tmp_path)[0]
+    for place in (part(text, "<h1", 'id="c-00000001-when"'), text[text.index('id="how"') :]):
+        assert "scans/http-2013-12.csv.gz" in place
+        assert "10,000 rows speak of one address" in place
+    assert "no-time 12" in text
 
 
 def test_failed_check_is_the_headline(tmp_path: Path) -> None:
@@ -190,6 +290,29 @@ def test_any_text_and_counts(text: str, counts: list[int], tmp_path: Path) -> No
     found["series"] |= {"campaign": counts, "other": counts[::-1]}
     found["per_source"]["histogram"] = [[i, count] for i, count in enumerate(counts)]
     page = Reader(pages(report([found]), tmp_path)[0])
+    assert not page.open
+    assert not page.unclosed
+    assert {tag for tag, _ in page.tags} <= ALLOWED
+
+
+SHARE = st.one_of(st.none(), st.floats(0, 1))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(max_size=40), ends=st.tuples(SHARE, SHARE, SHARE), sources=st.integers(0, 10**9))
+def test_any_banner_and_share(
+    text: str, ends: tuple[float | None, float | None, float | None], sources: int, tmp_path: Path
+) -> None:
+    """Whatever banners say and however shares lie, the page stays well-formed."""
+    low, high = sorted(end for end in (ends[0] or 0.0, ends[2] or 0.0))
+    found = campaign(bins=60, waves=2, lures=1)
+    known = sent.estimated(sources, sources, text)
+    known["by_device_class"] = {"router": sources, "unheard_of": 1}
+    known["ablation"] = [row | sent.ends(ends[0], ends[1], ends[2]) for row in known["ablation"]]
+    known["ladder"] = [row | {"share": sent.ends(ends[0], ends[1], ends[2])} for row in known["ladder"]]
+    known["background"] |= sent.ends(low, low, high)
+    found["things"] = known
+    page = Reader(pages(report([found], evidence=sent.evidence(poisoned=True, text=text)), tmp_path)[0])
     assert not page.open
     assert not page.unclosed
     assert {tag for tag, _ in page.tags} <= ALLOWED

@@ -48,7 +48,7 @@ def parent_of(document: Any, place: tuple[Any, ...]) -> Any:
     return document
 
 
-FREE = {"skips", "defects", "settings", "helo", "by_device_class"}  # their keys are data
+FREE = {"skips", "defects", "settings", "helo", "by_device_class", "by_network"}  # their keys are data
 
 
 @pytest.mark.parametrize("place", [p for p in places(one()) if p[-2:-1] == () or p[-2] not in FREE], ids=str)
@@ -81,6 +81,18 @@ for _lure in SMALL["campaigns"][0]["lures"]:
         (("campaigns", 0, "counterfactual", 0, "share", "low"), 1.5),
         (("campaigns", 0, "per_source", "histogram"), [[1, 2, 3]]),
         (("totals", "skips"), {"empty": "many"}),
+        (("campaigns", 0, "things", "status"), "certain"),
+        (("campaigns", 0, "things", "status"), "at most"),  # that would have no point
+        (("campaigns", 0, "things", "share_of_messages", "point"), None),
+        (("campaigns", 0, "things", "case_control", "low"), -1.5),
+        (("campaigns", 0, "things", "counts", "unit"), "sources"),
+        (("campaigns", 0, "things", "origins", 0, "origin"), "ghost"),
+        (("campaigns", 0, "things", "ladder", 0, "rung"), "guessed"),
+        (("campaigns", 0, "things", "by_network"), {"AS1": {"things": 1, "judged": 1}}),
+        (("campaigns", 0, "things", "by_device_class"), {"<b>": 1}),
+        (("campaigns", 0, "things", "examples", 0, "pieces", 0, "bits"), 1e9),
+        (("evidence", "files", 0, "first_seen"), "yesterday"),
+        (("evidence", "files", 0, "rows"), -1),
     ],
 )
 def test_wrong_values(place: tuple[Any, ...], value: Any) -> None:

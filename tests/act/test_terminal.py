@@ -44,11 +44,39 @@ def test_says_what_matters() -> None:
         "No address sent more than ten",
         "What ordinary defences would have caught",
         "per-address limit, 10 an hour",
-        "not assessed",
+        "Who sent it: estimated. Things sent about 27 %",
+        "27 % [24, 31] all evidence weighed",
+        "53 % wrong",
+        "PC behind a router",
+        "Router or modem 4,871",
         "report.html",
         "214 pieces of input skipped",
     ):
         assert words in text
+
+
+def test_not_knowing_is_told() -> None:
+    """Where the share of things cannot be told, no figure for it stands in the summary."""
+    assert "Share of things: not assessed." in " ".join(told("told not assessed", 100).split())
+    text = told("told cannot tell", 100)
+    assert "best estimate       cannot tell" in text
+    assert "PC behind a router" not in text
+
+
+def test_poisoned_evidence_is_named() -> None:
+    """A file of evidence that is not to be trusted is named with the reason."""
+    text = " ".join(told("poisoned", 100).split())
+    assert "Evidence in doubt: scans/http-2013-12.csv.gz: 10,000 rows speak of one address" in text
+
+
+def test_columns_of_senders_line_up() -> None:
+    """Values of the readings end at one column, so that they can be compared."""
+    lines = told("told estimated", 100).split("\n")
+    first = next(i for i, line in enumerate(lines) if "best estimate" in line)
+    ends = {
+        lines[first + i].index(value) + len(value) for i, value in enumerate(("[24, 31]", "61 %", "[16, 22]"))
+    }
+    assert len(ends) == 1
 
 
 def test_one_screen_a_minute() -> None:

@@ -2,7 +2,8 @@
 
 No viewBox on the outside: x is in per cent and y in pixels, so text keeps its size from a phone to A4.
 Curves sit in a nested SVG that is stretched, with strokes that do not scale. Colour is a class (cA the
-attack, cB bulk, cI our own result, cU unknown); hatching always means "no evidence".
+attack, cB bulk, cI our own result, cU unknown; of origins cT a thing, cR a thing as relay, cK a PC, cS a
+server); hatching always means "no evidence".
 """
 
 from __future__ import annotations
@@ -128,9 +129,88 @@ def unknown_bar() -> Markup:
     return svg(21, ['<use href="#g4"/><rect class="hat" x="0%" y="6" width="100%" height="9"/>'])
 
 
+def marks(
+    share: dict[str, Any], colour: str, y: float, top: float = 1.0, *, hollow: bool = False
+) -> list[str]:
+    """Return an interval with caps at *y*, and its dot; *hollow* for a one-sided reading.
+
+    Without a point, or with a low end below 1 %, there is no dot: nothing there is more likely than the rest.
+    """
+    low, high = (100 * min(max(0.0, share[end] / top), 1.0) for end in ("low", "high"))
+    point = share["point"]
+    dotted = point is not None and (hollow or share["low"] >= 0.01)
+    parts = [line(f"iv{'' if dotted and not hollow else ' thin'} {colour}", low, y, high, y)]
+    parts += [line(f"cap {colour}", x, y - 4, x, y + 4) for x in (low, high)]
+    if dotted:
+        x = 100 * min(max(0.0, point / top), 1.0)
+        parts.append(
+            f'<circle class="{"open" if hollow else "f"} {colour}" cx="{number(x)}%" cy="{number(y)}" r="4.5"/>'
+        )
+    return parts
+
+
+def interval(
+    share: dict[str, Any] | None,
+    colour: str,
+    top: float = 1.0,
+    *,
+    hollow: bool = False,
+    shade: dict[str, Any] | None = None,
+) -> Markup:
+    """Return an estimate with its interval on an axis of 0 to *top*, over the interval of *shade*.
+
+    A share whose ends are unknown is hatched from end to end.
+    """
+    if not share or share["low"] is None or share["high"] is None:
+        return unknown_bar()
+    parts = ['<use href="#g4"/>']
+    if shade and shade["low"] is not None and shade["high"] is not None:
+        low, high = (100 * min(1.0, shade[end] / top) for end in ("low", "high"))
+        place = f'x="{number(low)}%" y="0" width="{number(high - low)}%" height="24"'
+        parts.append(f'<rect class="ref" {place}/>')
+    return svg(24, [*parts, *marks(share, colour, 12, top, hollow=hollow)])
+
+
+def judged(part: float, whole: float, estimate: dict[str, Any] | None, colour: str) -> Markup:
+    """Return what was judged one by one as a bar, and below it the estimate for all."""
+    width = 100 * part / whole if whole else 0
+    style = "hat" if colour == "hat" else f"bar {colour}"
+    parts = ['<use href="#g4"/>', f'<rect class="{style}" x="0%" y="3" width="{number(width)}%" height="9"/>']
+    if estimate:
+        parts += marks(estimate, colour, 20)
+    return svg(26, parts)
+
+
+def cross(share: float) -> Markup:
+    """Return a reading that is not to be believed: a cross, neither bar nor dot."""
+    return svg(24, ['<use href="#g4"/>', text(100 * share, 18, "×", "middle", "cross")])
+
+
+def log_axis(decades: int) -> Markup:
+    """Return the head of a column on a log scale, from 1 to ten to the power of *decades*."""
+    # Five labels would touch in a narrow cell.
+    told = (
+        range(decades + 1) if decades < 4 else {0, decades} | ({decades // 2} if decades % 2 == 0 else set())
+    )
+    return axis(tuple(short(10**i) if i in told else "" for i in range(decades + 1)))
+
+
+def log_dot(value: float, decades: int, colour: str, *, hollow: bool = False) -> Markup:
+    """Return one row of a dot plot on a log scale; a dot and no bar, for a log scale has no zero to start from."""
+    x = min(100.0, 100 * math.log10(max(1.0, value)) / decades)
+    spots = [line("g", 100 * i / decades, -6, 100 * i / decades, 150) for i in range(decades + 1)]
+    circle = f'<circle class="{"open" if hollow else "f"} {colour}" cx="{number(x)}%" cy="9" r="4.5"/>'
+    return svg(18, [*spots, line("base", 0, 9, x, 9), circle])
+
+
+def empty() -> Markup:
+    """Return a cell with its grid and nothing on it: there is nothing to be unsure of."""
+    return svg(24, ['<use href="#g4"/>'])
+
+
 def part_bar(part: float, whole: float, colour: str) -> Markup:
     """Return *part* of *whole* as a plain bar; colour "hat" draws it as unknown."""
-    width = 100 * part / whole if whole else 0
+    width = min(100.0, 100 * part / whole) if whole else 0
     style = "hat" if colour == "hat" else f"bar {colour}"
     return svg(
         18, ['<use href="#g4"/>', f'<rect class="{style}" x="0%" y="5" width="{number(width)}%" height="8"/>']
@@ -144,13 +224,16 @@ def dot(value: float, top: float, colour: str) -> Markup:
     return svg(18, ['<use href="#g4"/>', line("base", 0, 9, x, 9), circle])
 
 
-def step(start: float, weight: float, low: float, high: float) -> Markup:
+def step(
+    start: float, weight: float, low: float, high: float, towards: str = "cI", away: str = "cB"
+) -> Markup:
     """Return one row of a waterfall in bits: a bar from *start*, on an axis of *low* to *high*."""
     wide = (high - low) or 1
     x1, x2 = (100 * (value - low) / wide for value in (start, start + weight))
     zero = 100 * (0 - low) / wide
-    colour = "cI" if weight >= 0 else "cB"
-    place = f'x="{number(min(x1, x2))}%" y="7" width="{number(abs(x2 - x1))}%" height="11"'
+    colour = towards if weight >= 0 else away
+    # What weighs next to nothing was still weighed, and stays visible.
+    place = f'x="{number(min(x1, x2))}%" y="7" width="{number(max(0.4, abs(x2 - x1)))}%" height="11"'
     return svg(
         26,
         [
@@ -159,6 +242,13 @@ def step(start: float, weight: float, low: float, high: float) -> Markup:
             line("base", x2, 18, x2, 26),
         ],
     )
+
+
+def total(weight: float, low: float, high: float, colour: str) -> Markup:
+    """Return the last row of a waterfall: from nought to the sum."""
+    zero, x = (100 * (value - low) / ((high - low) or 1) for value in (0.0, weight))
+    dot_at = f'<circle class="f {colour}" cx="{number(x)}%" cy="12" r="5"/>'
+    return svg(24, [line("base", zero, 0, zero, 24), line(f"iv thin {colour}", zero, 12, x, 12), dot_at])
 
 
 def spark(counts: Sequence[float], colour: str) -> Markup:

@@ -291,6 +291,42 @@ def curve(points: Sequence[Sequence[float]], thing: str) -> Markup:
     return svg(232, parts, f"Running share of messages by {thing}, largest first")
 
 
+def stories() -> Markup:
+    """Return the three stories behind one address, and the marks that part them."""
+    told = (
+        ("The thing itself", "t", "cT", "the thing", "cT", "the thing", "same box",
+         "SYN small Linux, round trip 1×"),
+        ("A PC behind it", "k", "cT", "a router answers", "cK", "a PC", "behind it",
+         "SYN Windows, round trip 1×"),
+        ("The thing as relay", "r", "cR", "a thing answers", "cI", "anyone", "anywhere",
+         "SYN small Linux, speaks Windows, round trip ≥ 2×"),
+    )  # fmt: skip
+    parts: list[str] = []
+    for i, (name, word, front, answers, sender, who, where, signs) in enumerate(told):
+        y = 98 * i
+        parts.append(text(0, y + 11, name, "start", f"b {word}"))
+        for x, wide, colour, lines, style in (
+            (0, 23, "", ("your mail", "server"), ""),
+            (34, 31, front, ("the address", answers), "q"),
+            (75, 25, sender, (who, where), "q"),
+        ):
+            place = f'x="{x}%" y="{y + 20}" width="{wide}%" height="40"'
+            parts.append(f'<rect class="box {colour}" {place}/>')
+            parts.append(text(x + wide / 2, y + 37, lines[0], "middle", "b" if x == 75 else ""))
+            parts.append(text(x + wide / 2, y + 53, lines[1], "middle", style))
+        parts.append(line("ink", 23, y + 40, 34, y + 40))
+        # A relay's second connection is another one, of another host.
+        parts.append(line("thr" if sender == "cI" else "ink", 65, y + 40, 75, y + 40))
+        parts.append(text(0, y + 77, signs, "start", "q"))
+    return svg(
+        282,
+        parts,
+        "Front and sender. The thing itself: what answers at the address also sends. A PC behind it: a router "
+        "answers at the address, a Windows PC behind it sends. Relay: the thing opens the connection for someone "
+        "elsewhere.",
+    )
+
+
 def whole(parts_of: Sequence[tuple[str, int, str]], total: int) -> Markup:
     """Return one strip of all mail read, from (name, messages, colour); colour "hat" or "none" too."""
     parts: list[str] = []

@@ -19,7 +19,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from thingwatch.act import drawing, figures, portrait, wording
+from thingwatch.act import drawing, figures, portrait, senders, wording
 from thingwatch.act.clean import MAX_SPECIMEN, defang
 from thingwatch.errors import ContradictionError
 
@@ -76,6 +76,13 @@ def specimen(value: object) -> Markup:
     return Markup(_BLOCKS.sub(r"<del>\1</del>", str(text)))  # noqa: S704  escaped in the line above
 
 
+def headline(value: object) -> Markup:
+    """Return the first sentences with their two subjects, the attack and the things, in their colours."""
+    text = str(escape(defang(value, bare=False)))
+    text = re.sub(r"\A(?:One|\d+) attack campaigns?\b", r'<b class="a">\g<0></b>', text)
+    return Markup(re.sub(r"\bThings(?= sent )", r'<b class="t">\g<0></b>', text, count=1))  # noqa: S704
+
+
 def _cut(value: object, limit: int) -> str:
     return defang(value, limit, bare=False)
 
@@ -100,13 +107,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters: dict[str, Callable[..., Any]] = {
-        name: getattr(wording, name)
-        for name in ("count", "percent", "bits", "moment", "day", "clock", "lasting", "plural", "spelled")
-    }
+    words = "count percent whole estimate bits moment day clock lasting plural spelled"
+    filters: dict[str, Callable[..., Any]] = {name: getattr(wording, name) for name in words.split()}
     filters |= {"share": wording.share_text, "failures": portrait.failed_checks}
-    filters |= {"bdi": bdi, "clean": _cut, "link": link, "specimen": specimen}
+    filters |= {"bdi": bdi, "clean": _cut, "link": link, "specimen": specimen, "headline": headline}
     environment.filters.update(filters)
+    environment.tests["assessed"] = senders.assessed
     environment.tests["failed"] = lambda campaign: bool(portrait.failed_checks(campaign))
     environment.globals.update(
         style=Markup(style),  # noqa: S704  our own files
@@ -116,6 +122,7 @@ def _environment() -> Environment:
         draw=drawing,
         figures=figures,
         portrait=portrait,
+        senders=senders,
         period=wording.period,
         seconds=wording.seconds_between,
         by_kind=_by_kind,

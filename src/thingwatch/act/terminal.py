@@ -13,13 +13,26 @@ from rich.table import Table
 from rich.text import Text
 
 from thingwatch.act.clean import defang, safe
+from thingwatch.act.glossary import ORIGINS
 from thingwatch.act.portrait import cut_short, drawn_campaigns, failed_checks
-from thingwatch.act.wording import count, lasting, moment, period, plural, seconds_between, share_text
+from thingwatch.act.senders import assessed, classes, readings, warnings
+from thingwatch.act.wording import (
+    count,
+    estimate,
+    lasting,
+    moment,
+    period,
+    plural,
+    seconds_between,
+    share_text,
+)
 
 MAX_ROWS = 10  # campaigns in the table; more stand in the report
 MAX_TOLD = 2  # campaigns told in full
 MAX_WAVES = 8  # lines of waves of one campaign; the largest are kept
 MAX_DEFENCES = 6
+MAX_CLASSES = 5
+MAX_WARNINGS = 3  # of evidence; all stand in section 8
 
 _WIDE = 64  # columns from which the table has all its own
 _STYLES = {"attack": "bold red", "unsure": "bold yellow", "bulk": "dim"}
@@ -43,8 +56,23 @@ def summary(report: dict[str, Any], console: Console) -> None:
         _table(console, drawn)
     else:
         _say(console, report["smallest_seen"]["sentence"])
-    for campaign in [c for c in drawn if not failed_checks(c)][:MAX_TOLD]:
+    shown = [c for c in drawn if not failed_checks(c)][:MAX_TOLD]
+    for campaign in shown:
         _campaign(console, campaign, report)
+        _senders(console, campaign["things"], tables=2 if len(shown) == 1 else int(campaign is shown[0]))
+    found = warnings(report)
+    for path, warning in found[:MAX_WARNINGS]:
+        _say(
+            console,
+            f"Evidence in doubt: {safe(path, 60)}: {safe(warning['sentence'], 200)}",
+            "bold yellow",
+        )
+    if len(found) > MAX_WARNINGS:
+        _say(
+            console,
+            f"{plural(len(found) - MAX_WARNINGS, 'more warning')} about evidence in the report.",
+            "dim",
+        )
     _next(console, report, drawn)
 
 
@@ -139,11 +167,36 @@ def _campaign(console: Console, campaign: dict[str, Any], report: dict[str, Any]
             _say(console, campaign["clock"]["forecast"]["sentence"], indent=2)
     _say(console, campaign["per_source"]["sentence"], indent=2)
     _defences(console, campaign)
-    _say(
-        console,
-        f"Share of things: {campaign['things']['status']}. {campaign['things']['sentence']}",
-        indent=2,
-    )
+
+
+def _senders(console: Console, things: dict[str, Any], *, tables: int) -> None:
+    # The readings stand side by side, for none of them should be quoted alone; the sentence has two of them.
+    if not assessed(things):
+        _say(console, f"Share of things: {things['status']}. {things['sentence']}", indent=2)
+        return
+    _say(console, f"Who sent it: {things['status']}. {things['sentence']}", indent=2)
+    if not tables:
+        return
+    wide = console.width >= _WIDE
+    table = _grid(("share of things", "left"), ("", "right"), *([("", "left")] if wide else []))
+    for row in readings(things):
+        value = f"{row.value} {row.verdict}".strip()
+        table.add_row(Text(row.name.lower()), Text(value), *([Text(safe(row.remark, 120))] if wide else []))
+    _print(console, table)
+    if tables > 1 and things["counts"]["sources_identified"]:
+        columns = [("origin", "left"), ("messages", "right"), *([("sources", "right")] if wide else [])]
+        table = _grid(*columns, ("of all", "right"))
+        for row in things["origins"]:
+            of_all = estimate(row["estimate"]) if row["estimate"] else "-"
+            cells = [count(row["messages"]), *([count(row["sources"])] if wide else []), of_all]
+            table.add_row(Text(ORIGINS[row["origin"]].inline), *(Text(cell) for cell in cells))
+        _print(console, table)
+    named = [f"{safe(words, 40)} {count(sources)}" for words, sources in classes(things)[:MAX_CLASSES]]
+    if named:
+        said = (
+            f"Device classes, in sources: {', '.join(named)}; not earned {count(things['class_not_earned'])}."
+        )
+        _say(console, said, indent=2)
 
 
 def _defences(console: Console, campaign: dict[str, Any]) -> None:
@@ -164,5 +217,5 @@ def _next(console: Console, report: dict[str, Any], drawn: list[dict[str, Any]])
         _say(console, f"messages.parquet: the mails of {drawn[0]['id']}, by campaign_id", indent=2)
     else:
         _say(console, "report.html: what was read, and what else was found", indent=2)
-    if report["totals"]["skipped"]:
+    if report["totals"]["skipped"] or report["evidence"]["skipped"]:
         _say(console, "report.html, section 8: what was skipped and why", indent=2)

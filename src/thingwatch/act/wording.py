@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -61,9 +62,49 @@ def share_text(share: dict[str, Any] | None) -> str:
     return f"{point} [{low:.0f}, {high:.0f}]" if high - low >= 1 else point
 
 
+def whole(share: float) -> int:
+    """Return a share of 0 to 1 in whole per cents; never 0 for something nor 100 for not quite all."""
+    if share <= 0 or share >= 1:
+        return 0 if share <= 0 else 100
+    return min(99, max(1, round(share * 100)))
+
+
+def outward(low: float, high: float) -> tuple[int, int]:
+    """Return an interval in whole per cents that holds the given one: rounding never makes us surer."""
+    # To a tenth first: 0.29 * 100 is 28.999999999999996, and 28 would be as wrong as it looks.
+    first, last = math.floor(round(low * 100, 1)), math.ceil(round(high * 100, 1))
+    return min(first, 99) if low < 1 else first, max(last, 1) if high > 0 else last
+
+
+def between(low: float, high: float) -> str:
+    """Return what cannot be excluded: "17 to 61 %"."""
+    first, last = outward(low, high)
+    return f"{first} to {last} %" if first != last else f"{first} %"
+
+
+def at_most(high: float) -> str:
+    """Return "at most 2 %"; zero is never claimed."""
+    return f"at most {max(1, outward(high, high)[1])} %"
+
+
+def estimate(share: dict[str, Any] | None) -> str:
+    """Return an estimate as "27 % [24, 31]", "at most 2 %", "5 to 55 %" without a point, or "cannot tell"."""
+    if not share or share["low"] is None or share["high"] is None:
+        return "cannot tell"
+    low, high = outward(share["low"], share["high"])
+    if share["point"] is None and (low, high) == (0, 100):
+        return "cannot tell"
+    if share["low"] < 0.01:
+        return at_most(share["high"])
+    if share["point"] is None:
+        return between(share["low"], share["high"])
+    return f"{whole(share['point'])} % [{low}, {high}]"
+
+
 def bits(weight: float) -> str:
-    """Return a weight with its sign: "+5.6", and a true minus sign below zero."""
-    return f"{weight:+.1f}".replace("-", MINUS)
+    """Return a weight with its sign: "+5.6", a true minus sign below zero, and none for next to nothing."""
+    shown = f"{weight:+.1f}"
+    return "0.0" if shown in ("+0.0", "-0.0") else shown.replace("-", MINUS)
 
 
 def day(iso: str | None) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from thingwatch.fingerprint.attachment import form_of, sampled, telling
-from thingwatch.fingerprint.client import ADDRESS_NAME, client_traits, line_of
+from thingwatch.fingerprint.client import ADDRESS_NAME, claimed_system, client_traits, line_of
 from thingwatch.fingerprint.hashing import U64, hash_all
 from thingwatch.fingerprint.kinds import (
     DOMAIN,
@@ -82,6 +82,8 @@ MAILS_SCHEMA = pa.schema(
         ("sender_form", pa.int64()),
         ("exact", pa.int64()),
         ("line", pa.int8()),
+        ("system", pa.string()),
+        ("claims", pa.string()),
         ("defects", pa.list_(pa.string())),
     ]
 )
@@ -281,6 +283,8 @@ def fingerprint(messages: Sequence[Message]) -> Fingerprints:
             _signed(sender_form ^ hash_all(size_class)),
             _signed(np.where(shreds.words >= WHOLE_WORDS, shreds.exact, np.uint64(0))),
             pa.array(lines, pa.int8()),
+            _texts(columns["system"]),
+            pa.array([claimed_system(h.mailer) for h in hands], pa.string()),
             pa.array(columns["defects"], pa.list_(pa.string())),
         ],
         schema=MAILS_SCHEMA,

@@ -143,6 +143,25 @@ def client_traits(message: Message) -> ClientTraits:
     )
 
 
+# Programs that run on one kind of system only, by what they call themselves. A claim, and easily forged.
+_CLAIMS = (
+    (b"windows", re.compile(rb"outlook|windows|the bat!|incredimail|foxmail|eudora.{0,20}win|pegasus|becky", re.I)),
+    (b"apple", re.compile(rb"apple mail|iphone mail|ipad mail|macoutlook|entourage|macos|mac os", re.I)),
+)
+
+
+@lru_cache(maxsize=4096)
+def claimed_system(mailer: bytes) -> str:
+    """The system a mail's program says it runs on: "windows", "apple", "other", or "" where it names no program."""
+    if not mailer:
+        return ""
+    # Outlook for the Mac says so; ask for it first.
+    for name, pattern in reversed(_CLAIMS):
+        if pattern.search(mailer):
+            return name.decode()
+    return "other"
+
+
 NO_NAME, ADDRESS_NAME, OTHER_NAME = (
     0,
     1,

@@ -1,16 +1,23 @@
-"""Client IPs → what can be said of them from the address alone: network, country, and what their names tell.
+"""Client IPs → sources: what the address alone says, what kind of machine made the connections, and how sure we are.
 
-The front door is ``name_sources``. Who really sent a mail from there is another question, not answered here.
+The front doors are ``name_sources`` (network, country, names), ``Rules`` and ``read_sighting`` (what a text or a fact
+shows), and ``identify``, which weighs all evidence about every source of the campaigns that are no bulk mail.
 """
 
 from __future__ import annotations
 
 import pyarrow as pa
 
+from thingwatch.identify.device import Rules
 from thingwatch.identify.names import helo_class, ptr_class
 from thingwatch.identify.network import Networks
+from thingwatch.identify.reading import read_sighting
+from thingwatch.identify.share import not_assessed
+from thingwatch.identify.sources import identify, warnings_of
 
-__all__ = ["Networks", "name_sources"]
+__all__ = [
+    "Networks", "Rules", "identify", "name_sources", "not_assessed", "read_sighting", "warnings_of",
+]  # fmt: skip
 
 
 def name_sources(addresses: pa.Table, networks: Networks) -> pa.Table:

@@ -210,9 +210,11 @@ def portrait(
     all_messages: int,
     specimen: Callable[[int], str],
     read_key: Callable[[int, int], str],
+    things: dict[str, Any],
 ) -> dict[str, Any]:
     """One campaign's part of the report, but for verdict, reasons and joins. *everything*: all times, sorted.
 
+    *things*: what was found of its senders.
     *specimen* shows a message, redacted; *read_key* says what a key of a message stands for; "" for neither.
     """
     row, number = campaign.row, campaign.number
@@ -241,16 +243,7 @@ def portrait(
         "links": _links(tallies, number, row["messages"]),
         "authentication": _authentication(row),
         "counterfactual": defences_of(tallies, number, row["messages"], all_messages),
-        "things": {
-            "status": "not assessed",
-            "sentence": "Which share of this campaign things sent is not assessed: that needs evidence about the"
-            " senders, such as TCP fingerprints of their connections or scans of their addresses, which this run"
-            " did not read.",
-            "share_of_messages": {"low": None, "point": None, "high": None, "basis": "not assessed"},
-            "bounds": {"low": 0.0, "high": 1.0},
-            "by_device_class": {},
-            "naive_by_banner": None,
-        },
+        "things": things,
         "signature": signature_of(tallies, number, read_key),
     }
     doc["max_per_source"] = doc["per_source"]["cap"]

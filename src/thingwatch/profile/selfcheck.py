@@ -57,4 +57,63 @@ def check(doc: dict[str, Any]) -> list[dict[str, Any]]:
             "Every numerator lies within its denominator.",
         ),
     ]
+    checks += _senders(doc["things"], n)
     return [{"name": name, "passed": bool(passed), "sentence": sentence} for name, passed, sentence in checks]
+
+
+def _senders(things: dict[str, Any], n: int) -> list[tuple[str, bool, str]]:
+    """The checks of what is said about the senders."""
+    counts, share, bounds = things["counts"], things["share_of_messages"], things["bounds"]
+    identified = counts["identified_things"], counts["identified_others"], counts["unidentified"]
+    judged = [row for row in things["origins"] if row["origin"] in ("thing_self", "thing_relay")]
+    rungs, origins = (sum(row["messages"] for row in things[name]) for name in ("ladder", "origins"))
+    devices = sum(things["by_device_class"].values()) + things["class_not_earned"]
+    intervals = [
+        share,
+        *(row["estimate"] for row in things["origins"]),
+        *(row["share"] for row in things["ladder"]),
+    ]
+    intervals += [*things["ablation"], things["case_control"], things["background"]]
+    ordered = [i for i in intervals if i and i["low"] is not None]
+    return [
+        (
+            "senders add up",
+            sum(identified) == counts["messages"] and counts["messages"] <= n,
+            f"{identified[0]:,} by things, {identified[1]:,} by others and {identified[2]:,} not identified are"
+            f" {counts['messages']:,} of {n:,} messages.",
+        ),
+        (
+            "origins add up",
+            not things["origins"]
+            or (origins == counts["messages"] and sum(row["messages"] for row in judged) == identified[0]),
+            f"The origins hold {origins:,} messages.",
+        ),
+        (
+            "ladder adds up",
+            not things["ladder"] or rungs == counts["messages"],
+            f"The rungs of evidence hold {rungs:,} messages.",
+        ),
+        (
+            "device classes add up",
+            not things["origins"] or devices == sum(row["sources"] for row in judged),
+            f"{devices:,} sources have a class or have not earned one.",
+        ),
+        (
+            "bounds hold the estimate",
+            share["point"] is None or (share["low"] <= bounds["high"] and share["high"] >= bounds["low"]),
+            "What cannot be excluded and the estimate overlap.",
+        ),
+        (
+            "intervals are intervals",
+            all(
+                0 <= i["low"] <= (i["high"] if i["point"] is None else i["point"]) <= i["high"] <= 1
+                for i in ordered
+            ),
+            "Every interval holds its estimate, between nothing and all.",
+        ),
+        (
+            "a point needs senders",
+            share["point"] is None or things["status"] == "estimated",
+            f"The status is: {things['status']}.",
+        ),
+    ]

@@ -11,6 +11,7 @@ from thingwatch.read.hop import canonical_address, recipient_of
 from thingwatch.read.mime import Header, split_headers, unify_line_ends, walk_body
 from thingwatch.read.part import PartHead, part_head
 from thingwatch.read.received import Border, find_crossing
+from thingwatch.read.system import system_of
 
 MAX_RECIPIENTS = 100  # what RFC 5321, 4.5.3.1.8 asks a server to take at least
 MAX_ADDRESS_CHARS = 320  # 64 + 1 + 255, RFC 5321, 4.5.3.1
@@ -105,6 +106,7 @@ def read_message(mail: RawMail, border: Border) -> Message:
         len(mail.raw) if session.size is None else session.size,
         False,
         tuple(dict.fromkeys(defects)) if defects else (),
+        system_of(border_part) if border_part else "",
     )
 
 

@@ -16,10 +16,13 @@ import numpy as np
 
 from thingwatch.errors import OutputError, SettingError
 from thingwatch.replay import cast, script
+from thingwatch.replay.evidence import COVERAGES, write_evidence
+from thingwatch.replay.homes import home_exposures, open_provider
 from thingwatch.replay.letters import LEVELS
 from thingwatch.replay.scene import Play, Scene, Stage
 from thingwatch.replay.script import SECOND, Cues, Script, write_script
 from thingwatch.replay.shelf import FORMS, LOG_LEAD, Log, TruthTable
+from thingwatch.replay.sources import read_sources, shares_by_origin, write_truth
 
 __all__ = ["Truth", "replay"]
 
@@ -32,6 +35,21 @@ every domain is reserved for examples (RFC 2606, RFC 6761). The client addresses
 networks only so that look-ups behave as in real mail; nothing was sent from them or to anybody.
 The mails and mail.log are what a mail server would have kept; truth.parquet and truth.json say what each
 mail really is.
+sources_truth.parquet says what really sent at each address: a thing itself, a thing that relayed for another
+machine, a PC behind a router, a mobile, a server; what device that is, and what answers a scan there.
+"""
+EVIDENCE_README = """
+evidence/ holds what a border and others would have known of the senders, made up as the mail is. It takes parts of
+them only (option --evidence), and a part of the scans is weeks old and of other households. Times are in UTC.
+  p0f.log            the first packet of each connection, as p0f 3 logs it
+  timing.jsonl       SMTP round trip over TCP round trip, and their difference in milliseconds
+  *-replay.csv       reports in the columns of Shadowserver's: scans, device labels, sinkholes, open proxies
+  survey.jsonl       addresses the scans went over where nothing answered
+  nmap.xml           one small provider's scan of its own range
+  line_types.csv     what kind of line stands in which range
+  proxies.txt        a list of open proxies
+  outcomes.csv       what an abuse desk heard back from a few households
+Names of makers and models in the texts are those of real products; that they stand at these addresses is invented.
 """
 
 
@@ -44,14 +62,17 @@ class Truth:
     counts: dict[str, int]  # mails by kind
     waves: tuple[script.Wave, ...]
     sources: int  # of the attack
-    things: int  # of those, devices; the rest are PCs
+    things: int  # of those, devices; the rest are PCs, mobiles and servers
+    evidence: dict[str, int]  # rows of evidence by form
 
 
 def _moment(at: int) -> str:
     return datetime.fromtimestamp(at / SECOND, UTC).isoformat(timespec="microseconds")
 
 
-def _checked(scale: float, seed: int, form: str, level: int, workers: int | None) -> None:
+def _checked(
+    scale: float, seed: int, form: str, level: int, workers: int | None, things: float, evidence: str
+) -> None:
     if not 0 < scale <= LARGEST_SCALE:
         raise SettingError(
             f"scale = {scale}: must be above 0 and at most {LARGEST_SCALE:g}; 1.0 is 750,000 attack mails"
@@ -62,6 +83,10 @@ def _checked(scale: float, seed: int, form: str, level: int, workers: int | None
         raise SettingError(f"format = {form!r}: must be one of {', '.join(FORMS)}")
     if level not in range(len(LEVELS)):
         raise SettingError(f"level = {level}: must be 0 to {len(LEVELS) - 1}")
+    if not 0 <= things <= 1:
+        raise SettingError(f"things = {things}: must be 0 to 1; leave it out to get {cast.THING_SHARE:g}")
+    if evidence not in COVERAGES:
+        raise SettingError(f"evidence = {evidence!r}: must be one of {', '.join(COVERAGES)}")
     if workers is not None and workers < 1:
         raise SettingError(f"workers = {workers}: must be above 0; leave it out to use every core")
 
@@ -127,6 +152,7 @@ def _summary(
     play: Play,
     whole: Script,
     form: str,
+    evidence: str,
     counts: Counter[str],
     lures: Counter[str],
     runs: dict[str, list[int]],
@@ -149,7 +175,7 @@ def _summary(
         campaigns[name] = {"start": _moment(start), "end": _moment(end), "messages": messages, "waves": waves}
     return {
         "made_by": MARK,
-        "parameters": {**asdict(play), "format": form},
+        "parameters": {**asdict(play), "format": form, "evidence": evidence},
         "counts": dict(sorted(counts.items())),
         "lures": dict(sorted(lures.items())),
         "campaigns": campaigns,
@@ -162,8 +188,14 @@ def _summary(
 
 
 def _write(
-    folder: Path, play: Play, whole: Script, form: str, workers: int, progress: Callable[[int], None] | None
-) -> dict[str, object]:
+    folder: Path,
+    play: Play,
+    whole: Script,
+    form: str,
+    evidence: str,
+    workers: int,
+    progress: Callable[[int], None] | None,
+) -> tuple[dict[str, object], dict[str, int]]:
     shelf, log, truth = FORMS[form](folder), Log(folder), TruthTable(folder)
     counts: Counter[str] = Counter()
     lures: Counter[str] = Counter()
@@ -185,7 +217,13 @@ def _write(
             progress(len(cues))
     for place in (shelf, log, truth):
         place.close()
-    return _summary(play, whole, form, counts, lures, runs)
+    summary = _summary(play, whole, form, evidence, counts, lures, runs)
+    sources = read_sources(folder / "truth.parquet", play.seed)
+    write_truth(sources, folder / "sources_truth.parquet")
+    summary["origins"] = shares_by_origin(sources)
+    summary["home_exposure"] = home_exposures(play.seed)
+    summary["open_provider"] = open_provider()
+    return summary, write_evidence(sources, play.seed, evidence, folder / "evidence")
 
 
 def replay(
@@ -196,27 +234,32 @@ def replay(
     level: int = 1,
     workers: int | None = None,
     progress: Callable[[int], None] | None = None,
+    things: float = cast.THING_SHARE,
+    evidence: str = "partial",
 ) -> Truth:
     """Write the re-enactment to the folder *out*, whole or not at all.
 
     *scale* 1.0 is 750,000 attack mails from 102,000 sources and as much other mail. An equal *seed*, *scale*
     and *level* (0 clean, 3 hardest) give equal bytes, whatever *form* ("mbox", "maildir", "parquet") and
     however many *workers* (default: every core). *progress* is told how many mails each step added.
+    *things* is the share of the attack's sources that are things; *evidence* ("full", "partial", "headers" or
+    "none") is how much is known of the senders beside their mail, and changes nothing in the mail.
 
     Raises SettingError for a value out of range, and OutputError when *out* cannot be written or holds
     something that is not a replay.
     """
-    _checked(scale, seed, form, level, workers)
+    _checked(scale, seed, form, level, workers, things, evidence)
     if out.exists() and not _is_ours(out) and (not out.is_dir() or any(out.iterdir())):
         raise OutputError(f"{out}: exists and is not a replay; choose another folder or remove it")
-    play = Play(float(scale), seed, level)
-    whole = write_script(cast.Cast(play.scale, play.seed))
+    play = Play(float(scale), seed, level, float(things))
+    whole = write_script(cast.Cast(play.scale, play.seed, play.things))
     processes = workers or (os.cpu_count() or 1 if len(whole.cues) > 8 * SLICE else 1)
     neighbour = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         neighbour.mkdir(parents=True)
-        summary = _write(neighbour, play, whole, form, processes, progress)
-        (neighbour / "README.txt").write_text(README, "utf-8")
+        summary, rows = _write(neighbour, play, whole, form, evidence, processes, progress)
+        readme = README + EVIDENCE_README if rows else README
+        (neighbour / "README.txt").write_text(readme, "utf-8")
         (neighbour / "truth.json").write_text(json.dumps(summary, indent=1) + "\n", "utf-8")
         if out.exists():
             shutil.rmtree(out)
@@ -225,7 +268,7 @@ def replay(
         raise OutputError(f"{out}: cannot be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(neighbour, ignore_errors=True)
-    sources, things = _sources(whole)
+    sources, devices = _sources(whole)
     counts = np.bincount(whole.cues["kind"], minlength=len(script.KINDS)).tolist()
     return Truth(
         out=out,
@@ -233,5 +276,6 @@ def replay(
         counts=dict(zip(script.KINDS, counts, strict=True)),
         waves=whole.waves,
         sources=sources,
-        things=things,
+        things=devices,
+        evidence=rows,
     )

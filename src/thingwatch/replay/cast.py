@@ -258,11 +258,12 @@ class Person:
 
 
 class Cast:
-    """Everybody on stage, for one seed and scale."""
+    """Everybody on stage, for one seed, scale and share of things."""
 
-    def __init__(self, scale: float, seed: int) -> None:
+    def __init__(self, scale: float, seed: int, things: float = THING_SHARE) -> None:
         self.scale = scale
         self.seed = seed
+        self.things = things  # share of the attack's sources
         self.people = max(300, round(90_000 * scale))
         self.receivers = max(400, round(80_000 * scale))
         self._persons: dict[int, Person] = {}

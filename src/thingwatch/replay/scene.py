@@ -24,6 +24,7 @@ class Play:
     scale: float
     seed: int
     level: int
+    things: float = cast.THING_SHARE  # of the attack's sources
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ class Stage:
 
     def __init__(self, play: Play) -> None:
         self._play = play
-        self._people = Cast(play.scale, play.seed)
+        self._people = Cast(play.scale, play.seed, play.things)
         self._level = LEVELS[play.level]
 
     def _arrival(self, cue: tuple[int, ...], brands: tuple[int, ...], unique: int, dice: Random) -> Arrival:
@@ -111,7 +112,7 @@ class Stage:
             scene.receivers.append(arrival.receivers[0])
             scene.log += delivery.log
         for at, *_, receiver, address, aux in refusals.tolist():
-            home = cast.household(address, cast.mixed(address) % 100 < 28)
+            home = cast.household(address, cast.mixed(address) % 100 < round(100 * self._play.things))
             scene.log += border.refuse(home, at, self._people.receiver(receiver)[1], bool(aux), dice)
         scene.log.sort()
         return scene

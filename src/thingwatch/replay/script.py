@@ -149,7 +149,7 @@ def _attack(
     rows["receiver"] = dice.integers(0, people.receivers, total)
     refused["receiver"] = rows["receiver"][late]
     rows["address"] = pool[source]
-    things = dice.random(sources) < cast.THING_SHARE
+    things = dice.random(sources) < people.things
     rows["aux"] = things[source]
     waves = [
         Wave(

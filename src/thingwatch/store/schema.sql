@@ -38,6 +38,8 @@ CREATE TABLE mails ( -- one row per message read, without its text
     sender_form BIGINT, -- envelope sender without letters and digits, and size class: all a log shows
     exact BIGINT, -- the blurred text as one hash
     line TINYINT, -- the address's name: 0 none, 1 made from the address as customers' lines are, 2 another
+    system VARCHAR, -- what the border's TCP fingerprint said of the client, empty where it noted none
+    claims VARCHAR, -- the system the mail's program claims: windows, apple, other; empty where it names no program
     defects VARCHAR[] -- breaches of format, by name
 );
 

@@ -1,11 +1,11 @@
-"""Measure a case against the truth of a replay: what was found, what was merged, who was wronged."""
+"""What was found of the true campaigns, what was merged, and who was wronged."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -15,10 +15,7 @@ import duckdb
 
 from thingwatch.errors import InputError
 
-__all__ = ["Score", "as_json", "lines", "score"]
-
 ATTACKS = ("campaign", "botnet", "snowshoe")
-MAIN = "thing"  # the campaign whose waves are measured
 SHARED = 0.1  # of its messages, from which on a true campaign counts as part of a found one
 
 
@@ -78,30 +75,10 @@ class Waves:
     worst_size_percent: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
-    """Everything we measure about one case."""
-
-    truth_messages: int
-    case_messages: int
-    not_in_case: int  # true messages the case never read; they count as put nowhere
-    not_in_truth: int  # messages of the case no truth is known for; they count as strangers
-    campaigns: tuple[Match, ...]
-    cubed: Cubed
-    cubed_main: Cubed
-    lures: tuple[Match, ...]
-    cubed_lures: Cubed
-    innocents: tuple[Innocents, ...]
-    merges: tuple[tuple[str, ...], ...]  # true campaigns that share a found one
-    newsletter_runs: int
-    newsletter_runs_apart: int  # of those, runs that share their found campaign with no other true one
-    waves: Waves
-
-
 Label = Callable[[Row], str | None]
 
 
-def _tally(case: Path, truth: Path) -> list[Row]:
+def tally(case: Path, truth: Path) -> list[Row]:
     messages, known = case / "messages.parquet", truth / "truth.parquet"
     for path in (messages, known):
         if not path.is_file():
@@ -118,7 +95,7 @@ def _tally(case: Path, truth: Path) -> list[Row]:
         raise InputError(f"{case}, {truth}: cannot be compared: {error}") from error
 
 
-def _read(path: Path) -> dict[str, object]:
+def read_object(path: Path) -> dict[str, object]:
     try:
         read = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -128,14 +105,14 @@ def _read(path: Path) -> dict[str, object]:
     return read
 
 
-def _campaigns_of(report: dict[str, object]) -> list[dict[str, object]]:
+def campaigns_of(report: dict[str, object]) -> list[dict[str, object]]:
     entries = report.get("campaigns")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise InputError("report.json: campaigns must be a list of objects")
     return entries
 
 
-def _matches(
+def matches_of(
     rows: Iterable[Row], true: Label, found: Label, counted: Callable[[Row], bool]
 ) -> tuple[Match, ...]:
     held: dict[str, Counter[str | None]] = defaultdict(Counter)
@@ -157,7 +134,7 @@ def _matches(
     return tuple(sorted(matches, key=lambda match: (-match.messages, match.name)))
 
 
-def _cubed(rows: Iterable[Row], true: Label, found: Label, counted: Callable[[Row], bool]) -> Cubed:
+def cubed_over(rows: Iterable[Row], true: Label, found: Label, counted: Callable[[Row], bool]) -> Cubed:
     cell: Counter[tuple[str, str | None]] = Counter()
     whole: Counter[str] = Counter()
     size: Counter[str] = Counter()
@@ -177,20 +154,20 @@ def _cubed(rows: Iterable[Row], true: Label, found: Label, counted: Callable[[Ro
     return Cubed(total, precision / total if total else 0.0, recall / total if total else 0.0)
 
 
-def _lure_id(row: Row) -> str | None:
+def lure_id(row: Row) -> str | None:
     # Lures may be numbered per campaign, so the campaign is part of the name.
     return None if row.lure_id is None else f"{row.campaign_id or ''}/{row.lure_id}"
 
 
-def _is_attack(row: Row) -> bool:
+def is_attack(row: Row) -> bool:
     return row.kind in ATTACKS
 
 
-def _innocents(rows: Iterable[Row], attacks: set[str]) -> tuple[Innocents, ...]:
+def innocents_of(rows: Iterable[Row], attacks: set[str]) -> tuple[Innocents, ...]:
     total: Counter[str] = Counter()
     accused: Counter[str] = Counter()
     for row in rows:
-        if row.kind is None or _is_attack(row):
+        if row.kind is None or is_attack(row):
             continue
         total[row.kind] += row.messages
         if row.campaign_id in attacks:
@@ -200,7 +177,7 @@ def _innocents(rows: Iterable[Row], attacks: set[str]) -> tuple[Innocents, ...]:
     )
 
 
-def _shared(rows: Iterable[Row]) -> list[tuple[str, ...]]:
+def shared_by(rows: Iterable[Row]) -> list[tuple[str, ...]]:
     """For each found campaign that holds a tenth or more of several true ones: their names."""
     cell: Counter[tuple[str, str]] = Counter()
     size: Counter[str] = Counter()
@@ -228,7 +205,7 @@ def _seconds(text: object) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def _spans(entry: dict[str, object], place: str) -> list[_Span]:
+def spans(entry: dict[str, object], place: str) -> list[_Span]:
     waves = entry.get("waves", [])
     try:
         return [_Span(_seconds(w["start"]), _seconds(w["end"]), int(w["messages"])) for w in waves]  # type: ignore[attr-defined]
@@ -236,7 +213,7 @@ def _spans(entry: dict[str, object], place: str) -> list[_Span]:
         raise InputError(f"{place}: a wave needs start, end (ISO times) and messages: {error!r}") from error
 
 
-def _waves(true: list[_Span], found: list[_Span]) -> Waves:
+def waves_of(true: list[_Span], found: list[_Span]) -> Waves:
     overlaps = []
     for i, a in enumerate(true):
         for j, b in enumerate(found):
@@ -260,84 +237,3 @@ def _waves(true: list[_Span], found: list[_Span]) -> Waves:
         worst_edge_minutes=max(edges, default=None),
         worst_size_percent=max(sizes, default=None),
     )
-
-
-def score(case: Path, truth: Path) -> Score:
-    """Measure the case folder *case* against the replay folder *truth*; messages are joined by message id.
-
-    Raises InputError when a file is missing or has another shape.
-    """
-    rows = _tally(case, truth)
-    found = {str(entry.get("id")): entry for entry in _campaigns_of(_read(case / "report.json"))}
-    real = _read(truth / "truth.json").get("campaigns")
-    main = real.get(MAIN, {}) if isinstance(real, dict) else {}
-    campaigns = _matches(rows, lambda row: row.campaign, lambda row: row.campaign_id, _is_attack)
-    best = next((match.best for match in campaigns if match.name == MAIN), None)
-    shared = _shared(rows)
-    newsletters = {row.campaign for row in rows if row.kind == "newsletter" and row.campaign}
-    mixed = {name for names in shared for name in names}
-    attacks = {name for name, entry in found.items() if entry.get("verdict") == "attack"}
-    return Score(
-        truth_messages=sum(row.messages for row in rows if row.known),
-        case_messages=sum(row.messages for row in rows if row.read),
-        not_in_case=sum(row.messages for row in rows if row.known and not row.read),
-        not_in_truth=sum(row.messages for row in rows if row.read and not row.known),
-        campaigns=campaigns,
-        cubed=_cubed(rows, lambda row: row.campaign, lambda row: row.campaign_id, _is_attack),
-        cubed_main=_cubed(
-            rows, lambda row: row.campaign, lambda row: row.campaign_id, lambda row: row.campaign == MAIN
-        ),
-        lures=_matches(rows, lambda row: row.lure, _lure_id, _is_attack),
-        cubed_lures=_cubed(rows, lambda row: row.lure, _lure_id, _is_attack),
-        innocents=_innocents(rows, attacks),
-        merges=tuple(shared),
-        newsletter_runs=len(newsletters),
-        newsletter_runs_apart=len(newsletters - mixed),
-        waves=_waves(_spans(main, "truth.json"), _spans(found.get(best or "", {}), "report.json")),
-    )
-
-
-def as_json(measured: Score) -> str:
-    """The score as one JSON object, for machines."""
-    return json.dumps(asdict(measured), indent=1)
-
-
-def _row(name: str, messages: int, found: str, precision: float, recall: float) -> str:
-    return f"{name:<34}{messages:>10,}{found:>10}   {precision:8.2%} {recall:8.2%}"
-
-
-def _number(value: float | None, unit: str) -> str:
-    return "-" if value is None else f"{value:.1f} {unit}"
-
-
-def lines(measured: Score) -> list[str]:
-    """The score as a plain table, for people."""
-    text = [
-        f"messages   {measured.truth_messages:,} true, {measured.case_messages:,} in the case; "
-        f"{measured.not_in_case:,} not in the case, {measured.not_in_truth:,} not in the truth",
-        "",
-        f"{'campaign':<34}{'messages':>10}{'found':>10}  precision   recall",
-    ]
-    for match in measured.campaigns:
-        text.append(_row(match.name, match.messages, f"{match.found:,}", match.precision, match.recall))
-    for name, cubed in (("B-cubed, all attacks", measured.cubed), (f"B-cubed, {MAIN}", measured.cubed_main)):
-        text.append(_row(name, cubed.messages, "", cubed.precision, cubed.recall))
-    text += ["", f"{'lure':<34}{'messages':>10}{'found':>10}  precision   recall"]
-    for match in measured.lures:
-        text.append(_row(match.name, match.messages, f"{match.found:,}", match.precision, match.recall))
-    cubed = measured.cubed_lures
-    text.append(_row("B-cubed, lures of attacks", cubed.messages, "", cubed.precision, cubed.recall))
-    text += ["", f"{'other mail':<34}{'messages':>10}{'accused':>10}  per million"]
-    for kind in measured.innocents:
-        text.append(f"{kind.kind:<34}{kind.messages:>10,}{kind.accused:>10,}  {kind.per_million:11,.0f}")
-    waves = measured.waves
-    text += [
-        "",
-        f"waves      {waves.found} of {waves.true} found, {waves.missed} missed, {waves.invented} invented; "
-        f"worst edge {_number(waves.worst_edge_minutes, 'min')}, "
-        f"worst size {_number(waves.worst_size_percent, '%')}",
-        f"newsletters {measured.newsletter_runs_apart} of {measured.newsletter_runs} runs stand apart",
-        f"merges     {len(measured.merges)}"
-        + "".join(f"\n           {', '.join(names)}" for names in measured.merges),
-    ]
-    return "\n".join(text).split("\n")

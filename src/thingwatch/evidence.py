@@ -1,0 +1,210 @@
+"""The evidence kernel: one file of evidence in, one Parquet file of sightings out; the same in any process.
+
+What is kept depends on whose address a row names. Of the mail's sources everything is kept that can weigh or that
+names an exposure. Of all others only what their front says: they are the neighbours the sources are compared with.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from ipaddress import ip_network
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from thingwatch.config import Settings
+from thingwatch.errors import InputError
+from thingwatch.identify import Rules, read_sighting
+from thingwatch.kernel import Progress
+from thingwatch.model import Sighting, Skip
+from thingwatch.read.evidence import EvidenceFile, plan_evidence, sightings_in
+
+BATCH = 16_384  # sightings written at a time
+MAX_SAID_CHARS = 160  # of a value that is shown
+MAX_RANGES = 4_000_000  # lines of networks; a list of all end-user ranges of the world has about a million
+
+SIGHTINGS_SCHEMA = pa.schema(
+    [
+        ("client_ip", pa.string()),
+        ("item", pa.string()),
+        ("value", pa.int8()),
+        ("seen_at", pa.int64()),
+        ("kind", pa.string()),
+        ("said", pa.string()),
+        ("port", pa.int32()),
+        ("source", pa.string()),
+        ("file", pa.int32()),
+        ("place", pa.string()),
+        ("device_class", pa.string()),
+        ("vendor", pa.string()),
+        ("model", pa.string()),
+        ("confidence", pa.float32()),
+        ("ours", pa.bool_()),
+    ]
+)
+_REPEATING = ["item", "kind", "source", "device_class", "vendor", "model", "said"]
+
+
+class Sifted(NamedTuple):
+    """What became of one file of evidence."""
+
+    number: int
+    path: str
+    form: str
+    rows: int
+    sightings: int
+    skips: dict[str, int]
+    ranges: int  # lines that speak of a network
+
+
+def gather(
+    paths: Sequence[Path],
+    sources: frozenset[str],
+    rules: Rules,
+    settings: Settings,
+    folder: Path,
+    progress: Progress,
+) -> list[Sifted]:
+    """Sift every evidence file at *paths* into *folder*, on all cores. *sources*: the addresses that sent the mail."""
+    files = plan_evidence(paths)
+    named = {str(path) for path in paths}
+    for file in files:
+        if file.form == "unknown" and file.path in named:
+            raise InputError(
+                f"{file.path}: no form of evidence we know; see docs/evidence.md, or leave it out"
+            )
+    work = [(file, number) for number, file in enumerate(files)]
+    minutes = settings.p0f_utc_minutes
+    lookup = Ranges(sources)
+    if settings.worker_count == 1 or len(work) < 2:
+        found = [sift(file, number, sources, lookup, rules, folder, minutes) for file, number in work]
+        for one in found:
+            progress("evidence", one.rows)
+        return found
+    _shared.update(sources=sources, lookup=lookup, rules=rules, folder=folder, minutes=minutes)
+    found = []
+    # Fork: the rules and the set of sources are there already. Largest first, so that no worker ends late alone.
+    work.sort(key=lambda one: -Path(one[0].path).stat().st_size)
+    with ProcessPoolExecutor(settings.worker_count, mp_context=multiprocessing.get_context("fork")) as pool:
+        for one in pool.map(_sift, work):
+            progress("evidence", one.rows)
+            found.append(one)
+    return sorted(found)
+
+
+_shared: dict[
+    str, object
+] = {}  # what forked workers find; sent through a pipe it would be copied for each file
+
+
+def _sift(work: tuple[EvidenceFile, int]) -> Sifted:
+    return sift(*work, *(_shared[name] for name in ("sources", "lookup", "rules", "folder", "minutes")))  # type: ignore[arg-type]
+
+
+class Ranges:
+    """Which of the sources lie in a range; asked once per line of a list of networks."""
+
+    def __init__(self, sources: Iterable[str]) -> None:
+        pairs = sorted((int(ip_network(ip).network_address), ip) for ip in sources if _is_address(ip))
+        self._numbers = [[n for n, ip in pairs if (":" in ip) == six] for six in (False, True)]
+        self._texts = [[ip for _, ip in pairs if (":" in ip) == six] for six in (False, True)]
+
+    def inside(self, network: str) -> list[str]:
+        """The sources inside *network* (CIDR)."""
+        block = ip_network(network, strict=False)
+        numbers, texts = self._numbers[block.version == 6], self._texts[block.version == 6]
+        first = bisect_left(numbers, int(block.network_address))
+        return texts[first : bisect_right(numbers, int(block.broadcast_address))]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
+def sift(
+    file: EvidenceFile,
+    number: int,
+    sources: frozenset[str],
+    lookup: Ranges,
+    rules: Rules,
+    folder: Path,
+    p0f_utc_minutes: int = 0,
+) -> Sifted:
+    """The kernel: read one file, leave ``sightings-NUMBER.parquet`` in *folder*."""
+    skips: Counter[str] = Counter()
+    rows = sightings = ranges = 0
+    last = None
+    batch: list[tuple[object, ...]] = []
+    with pq.ParquetWriter(
+        folder / f"sightings-{number:05d}.parquet",
+        SIGHTINGS_SCHEMA,
+        compression="none",
+        use_dictionary=_REPEATING,
+        write_statistics=False,
+    ) as writer:
+
+        def write() -> None:
+            columns = zip(*batch, strict=True)
+            arrays = [pa.array(c, f.type) for c, f in zip(columns, SIGHTINGS_SCHEMA, strict=True)]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=SIGHTINGS_SCHEMA))
+            batch.clear()
+
+        try:
+            for item in sightings_in(file, sources, utc_offset_minutes=p0f_utc_minutes):
+                if item.place != last:
+                    rows += 1
+                    last = item.place
+                if isinstance(item, Skip):
+                    skips[item.reason] += 1
+                    continue
+                sightings += 1
+                if "/" in item.ip:
+                    ranges += 1
+                    if ranges > MAX_RANGES:
+                        skips["too-many-ranges"] += 1
+                        continue
+                    for ip in lookup.inside(item.ip):
+                        batch.append(_row(item._replace(ip=ip), number, rules))
+                elif item.ip in sources:
+                    batch.append(_row(item, number, rules))
+                elif (row := _neighbour_row(item, number, rules)) is not None:
+                    batch.append(row)
+                if len(batch) >= BATCH:
+                    write()
+        except OSError as error:
+            raise InputError(f"{file.path}: {error.strerror or error}; run again on files at rest") from error
+        if batch:
+            write()
+    return Sifted(number, file.path, file.form, rows, sightings, dict(skips), ranges)
+
+
+def _row(sighting: Sighting, number: int, rules: Rules) -> tuple[object, ...]:
+    """A sighting of a source, with all that a report may show of it."""
+    word = read_sighting(sighting, rules)
+    label = word.label if word else None
+    named = (label.device_class, label.vendor, label.model, label.confidence) if label else (None,) * 4
+    return (
+        sighting.ip, word.item if word else "", word.value if word else None, sighting.at, sighting.kind,
+        sighting.value[:MAX_SAID_CHARS], sighting.port, sighting.source, number, sighting.place, *named, True,
+    )  # fmt: skip
+
+
+def _neighbour_row(sighting: Sighting, number: int, rules: Rules) -> tuple[object, ...] | None:
+    """A sighting of any other address: what its front says, and nothing else."""
+    word = read_sighting(sighting, rules)
+    if word is None or word.item != "front":
+        return None
+    return (
+        sighting.ip, "front", word.value, sighting.at, sighting.kind, None, sighting.port, None, number, None,
+        None, None, None, None, False,
+    )  # fmt: skip
