@@ -47,7 +47,7 @@ check: $(INSTALLED) ## lint, format, types, import contract
 demo: setup ## a small re-enactment: made, uncovered, scored (SCALE=0.02 SEED=1)
 	rm -rf demo
 	$(BIN)/thingwatch replay --scale $(SCALE) --seed $(SEED) --out demo/replay
-	$(BIN)/thingwatch uncover demo/replay/mail.mbox --out demo/case
+	$(BIN)/thingwatch uncover demo/replay/mail.mbox --evidence demo/replay/evidence --out demo/case
 	$(BIN)/thingwatch score demo/case demo/replay
 	@echo
 	@echo "look at    demo/case/report.html     open it in a browser; it needs no network"

@@ -34,6 +34,7 @@ from thingwatch.read.mailbox import mails_in
 ROOT = Path(__file__).parents[1]
 THINGWATCH = str(Path(sys.executable).with_name("thingwatch"))
 NOTHING = Border()
+WITH_EVIDENCE = "uncover with evidence"
 SPEED_HEAD = (
     "mails", "MB", "part", "wall s", "CPU s", "mails/s", "peak of the tree MB", "largest process MB",
     "CPU to split", "CPU to parse",
@@ -60,6 +61,7 @@ def main() -> None:
     measured = {box: rounds_on(box, given.folder, given.rounds) for box in boxes}
     print_speed(measured)
     print_linearity(measured)
+    print_evidence(measured)
     if given.sample:
         largest = max(boxes, key=lambda box: measured[box].mails)
         print_filters(largest, measured[largest], given.sample, given.folder)
@@ -112,6 +114,9 @@ def rounds_on(box: Path, folder: Path, rounds: int) -> Measured:
         shutil.rmtree(case, ignore_errors=True)
         command = [THINGWATCH, "uncover", str(box), "--out", str(case), "--quiet"]
         measured.setdefault("uncover", []).append(cost_of(command))
+        if (evidence := box.parent / "evidence").is_dir():
+            shutil.rmtree(case, ignore_errors=True)
+            measured.setdefault(WITH_EVIDENCE, []).append(cost_of([*command, "--evidence", str(evidence)]))
     measured.mail_bytes = box.stat().st_size
     return measured
 
@@ -165,6 +170,18 @@ def print_linearity(measured: dict[Path, Measured]) -> None:
             f"{large.mails / small.mails:.1f} times the mail costs {wall:.1f} times the time, {cpu:.1f} times the CPU"
             f" and {memory:.1f} times the memory.\n"
         )
+
+
+def print_evidence(measured: dict[Path, Measured]) -> None:
+    """What evidence adds to each mailbox's run, within the same rounds."""
+    for one in measured.values():
+        if WITH_EVIDENCE in one:
+            wall = statistics.median(
+                a.wall_seconds / b.wall_seconds
+                for a, b in zip(one[WITH_EVIDENCE], one["uncover"], strict=True)
+            )
+            cpu = one.ratio(WITH_EVIDENCE, "uncover")
+            print(f"Evidence on {one.mails:,} mails: {wall:.2f} times the time, {cpu:.2f} times the CPU.\n")
 
 
 def print_filters(box: Path, measured: Measured, sample: int, folder: Path) -> None:

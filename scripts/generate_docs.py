@@ -35,6 +35,7 @@ def pages() -> dict[str, str]:
         "tables.md": tables_page,
         "commands.md": commands_page,
         "report.md": report_page,
+        "likelihoods.md": likelihoods_page,
     }
     return {name: text for name, page in made.items() if (text := page()) is not None}
 
@@ -125,6 +126,34 @@ def commands_page() -> str | None:
         parts.append(f"## {name}\n\n    {usage}\n\n{_plain(command.help)}\n")
         parts.append(_table(("argument or option", "default", "what it does"), rows))
     return _page("Commands", "src/thingwatch/cli.py", _plain(root.help), "\n".join(parts))
+
+
+def likelihoods_page() -> str | None:
+    """Every item of evidence, and what each of its values is worth."""
+    if (likelihood := _module("thingwatch.identify.likelihood")) is None:
+        return None
+    quality = {"M": "measured", "L": "from the literature", "J": "judged by us"}
+    parts = []
+    for item in likelihood.items().values():
+        marks = [quality[item.quality], f"family {item.family}", f"speaks of the {item.speaks_of}"]
+        marks += ["fades with age"] if item.fades else []
+        marks += ["names only those found"] if item.lists else []
+        marks += ["the same for all that sends from a home"] if item.homes_alike else []
+        rows = [
+            (f"`{value}`", *(f"{chance:g}" for chance in row))
+            for value, row in zip(item.values, item.table.tolist(), strict=True)
+        ]
+        head = ("value", *(f"`{name}`" for name in likelihood.ORIGINS))
+        parts.append(f"## {item.name}\n\n{item.source}\n\n*{'; '.join(marks)}.*\n")
+        parts.append(_table(head, rows))
+    return _page(
+        "Likelihoods",
+        "src/thingwatch/identify/likelihoods.toml",
+        "What is seen of a source, and how often each origin shows it: a column is an origin, and adds up to one over the "
+        f"values. No item moves the odds by more than {likelihood.CAP:g}. How they are weighed is on "
+        "[senders](senders.md).",
+        "\n".join(parts),
+    )
 
 
 def report_page() -> str | None:

@@ -38,6 +38,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("readme")
     run(THINGWATCH, "replay", "--scale", SCALE, "--seed", "1", "--out", "replay", "--quiet", folder=folder)
     (folder / "inbox.mbox").symlink_to(folder / "replay" / "mail.mbox")
+    (folder / "evidence").symlink_to(folder / "replay" / "evidence")
     printed = run(THINGWATCH, *commands()[0][1:], folder=folder)
     printed += run(THINGWATCH, "score", "case", "replay", folder=folder)
     return folder, printed
@@ -83,9 +84,11 @@ def test_every_command_shown_runs(demo: tuple[Path, str]) -> None:
     (folder / "inbox.mbox").write_bytes(
         b"From a@example.org Mon Dec 23 06:00:00 2013\nSubject: x\n\nhello\n\n"
     )
+    (folder / "scan.xml").write_bytes((ROOT / "tests" / "audit" / "home.xml").read_bytes())
     for command in commands()[1:]:
         printed = run(THINGWATCH, *command[1:], folder=folder)
         assert ("--json" in command) == printed.startswith("{")
+        assert ("audit" in command) == ("urgent" in printed)
         assert (folder / "case" / "report.html").is_file()
 
 

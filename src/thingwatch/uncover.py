@@ -432,7 +432,7 @@ def _write_tables(engine: Engine, folder: Path) -> None:
 def _sources(engine: Engine) -> pa.Table:
     """sources.parquet: each source with the list of its evidence."""
     sources = engine.arrow(query("thingwatch.store", "case_sources"))
-    entries = engine.arrow(query("thingwatch.store", "case_evidence")).combine_chunks()
+    entries = engine.arrow(query("thingwatch.store", "source_evidence")).combine_chunks()
     # Both are in the same order, and an entry's source is always there: the lists are runs of the entries.
     names = pa.table({name: entries[name] for name in ("campaign_id", "client_ip")})
     runs = pc.binary_join_element_wise(names["campaign_id"], names["client_ip"], " ").combine_chunks()

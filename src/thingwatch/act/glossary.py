@@ -34,7 +34,7 @@ RUNGS = {
     "address only": "nothing but the number",
     "kind of line known": "its name, its network, or a list of end-user lines",
     "front seen": "something answered there, not too long ago",
-    "sender seen": "TCP SYN, timing or dialect of the connection itself",
+    "sender seen": "TCP SYN or timing of the connection itself",
     "sender seen twice": "two independent marks of the connection",
     "sender and front agree": "and tell the same story",
     "confirmed": "a sinkhole or the abuse desk’s reply",

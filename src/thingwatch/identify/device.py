@@ -31,6 +31,7 @@ from thingwatch.identify.signature import (
     our_signatures,
     signatures_of,
 )
+from thingwatch.identify.title import says_more
 from thingwatch.identify.vocabulary import class_of_word, router_or_carrier
 from thingwatch.model import MAX_SIGHTING_CHARS, Label, Skip
 
@@ -41,6 +42,7 @@ MATCHED_CHARS = 80
 NAME_CHARS = 60  # of a vendor or a model
 
 WEAK = 0.75  # below: a general word or program; Recog may know better
+BRAND = 0.9  # up to here: lists of makers and of words, which sites for people hold as well
 WORD_CONFIDENCE = 0.85  # another program's own verdict, whose grounds we do not see
 AGREED_CONFIDENCE = 0.93
 DOCSIS_CONFIDENCE = 0.95
@@ -50,9 +52,10 @@ RIVAL_WEIGHT = 0.5  # how much of a contradicting label's confidence is taken of
 _TABLES = resources.files(__package__)
 _VENDORS: dict[str, str] = tomllib.loads((_TABLES / "vendors.toml").read_text("utf-8"))["words"]
 _WORD = re.compile(r"[a-z]+\d?")
-_ENTERPRISES: dict[str, tuple[str, str | None]] = {
-    number: (vendor, device_class or None)
-    for number, (vendor, device_class) in tomllib.loads((_TABLES / "enterprises.toml").read_text("utf-8"))[
+# Of a number: its owner, and the class or the parent of what they build; "" where it is neither.
+_ENTERPRISES: dict[str, tuple[str, str]] = {
+    number: (vendor, kind)
+    for number, (vendor, kind) in tomllib.loads((_TABLES / "enterprises.toml").read_text("utf-8"))[
         "numbers"
     ].items()
 }
@@ -119,6 +122,14 @@ class Rules:
                 return None
             matched, groups, _ = self._patterns.read(place, data)
             model = next((text for name, text in sorted(groups.items()) if name.startswith("model")), "")
+            if (
+                kind == "http.title"
+                and rule.parent == "thing"
+                and rule.confidence <= BRAND
+                and not any(char.isdigit() for char in model)
+                and says_more(text, matched)
+            ):
+                continue
             return Label(
                 rule.device_class,
                 rule.parent,
@@ -214,11 +225,12 @@ def _object_label(value: str) -> Label | None:
         known = _ENTERPRISES.get(".".join(parts[:length]))
         if known is None:
             continue
-        vendor, device_class = known
-        if device_class is None:
+        vendor, kind = known
+        if not kind:
             return None
         rule = f"enterprise-{'.'.join(parts[:length])}"
-        parent = PARENT_OF[device_class]
+        device_class = kind if kind in PARENT_OF else None
+        parent = PARENT_OF.get(kind, kind)
         return Label(device_class, parent, vendor, "", OBJECT_CONFIDENCE, rule, _shown(value))
     return None
 

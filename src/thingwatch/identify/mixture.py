@@ -112,16 +112,20 @@ class _Views:
         level = np.where(seen & item.fades, fresh, 0)
         place = np.where(seen, value, self.values - 1)  # the last value of a list: "not there"
         at = (np.where(self.homes > 1, home, 0) * len(self.fresh) + level) * self.values + place
-        nothing = self.homes * len(self.fresh) * self.values
+        self.cells = nothing = self.homes * len(self.fresh) * self.values
         self.voting = np.where(seen | (item.lists & listed), at, nothing)
         self.silent = np.where(listed | (not item.lists), nothing, at)
-        self.teaching = np.where(seen, at, nothing)
+        teaching = np.where(seen, at, nothing)
+        self.teaching = (teaching[:, None] * len(ORIGINS) + np.arange(len(ORIGINS))).ravel()
         self.missing = ~seen & item.lists
 
     def chances(self, table: Floats, backgrounds: Floats | None) -> tuple[Floats, Floats]:
         """(faded, of this household): what each cell shows for each origin, cells x origins."""
-        chance = np.broadcast_to(table, (self.homes, len(self.fresh), *table.shape)).copy()
+        if not self.item.fades:
+            return table, table
+        chance = table[None, None]
         if self.item.name == FRONT and backgrounds is not None:
+            chance = np.broadcast_to(table, (self.homes, len(self.fresh), *table.shape)).copy()
             chance[..., NAT_PC] = backgrounds[: self.homes, None, :]
         fresh = self.fresh[None, :, None, None]
         mine = fresh * chance
@@ -135,12 +139,11 @@ class _Views:
 
     def counts(self, table: Floats, number: Floats, looked: Floats) -> Floats:
         """How many sources of each origin showed each value, of those that speak of this household."""
-        cells = self.homes * len(self.fresh) * self.values
-        shown = np.stack(
-            [np.bincount(self.teaching, weights=column, minlength=cells + 1)[:cells] for column in number.T],
-            axis=1,
-        )
+        shown = np.bincount(self.teaching, weights=number.ravel(), minlength=self.cells * len(ORIGINS))
+        shown = shown[: self.cells * len(ORIGINS)].reshape(self.cells, len(ORIGINS))
         faded, mine = self.chances(table, None)
+        if self.homes > 1:
+            faded, mine = np.tile(faded, (self.homes, 1)), np.tile(mine, (self.homes, 1))
         # Of faded evidence only the part that speaks of this household teaches something.
         counts = (shown * mine / faded).reshape(-1, self.values, len(ORIGINS)).sum(axis=0)
         if self.item.lists:

@@ -43,6 +43,7 @@ OUR_FILES = (
     "industrial",
     "infrastructure",
     "general",
+    "makers",
 )
 MAX_RULE_BYTES = 4 << 20  # of one user's file; ours together are 0.1 MB
 MAX_RULES = 20_000  # of all files together

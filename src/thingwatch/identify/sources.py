@@ -32,7 +32,7 @@ def identify(
     vote_rows: list[pa.Table] = [_NO_VOTES]
     for campaign in weighed.members:
         case = weighed.of(campaign)
-        assessment = assess(weighed, case, seed)
+        assessment = assess(weighed, case, seed, campaign in weighed.attacks)
         portrayal.add(assessment, case)
         documents[campaign] = assessment.document
         origin_rows.append(_origin_rows(campaign, case, assessment, portrayal))

@@ -87,9 +87,9 @@ class Weighed:
     backgrounds: tuple[tuple[int, int], ...]
     fronts: NDArray[np.int8]  # 0 not scanned, 1 silent, 2 answered, 3 a thing's banner; chosen files left out
     neighbours: dict[int, tuple[int, int, int]]  # ASN -> (with a thing's banner, answered, scanned)
-    members: dict[
-        int, tuple[NDArray[np.intp], NDArray[np.int64]]
-    ]  # campaign -> places of its sources, messages
+    # Of each campaign: the places of its sources, and how many messages each sent.
+    members: dict[int, tuple[NDArray[np.intp], NDArray[np.int64]]]
+    attacks: frozenset[int]  # of these campaigns, those judged attacks
 
     def of(self, campaign: int) -> Case:
         """The sources of *campaign*, largest sender first."""
@@ -201,6 +201,7 @@ def _columns(engine: Engine, networks: Networks) -> Weighed:
     return Weighed(
         addresses, asn, values, fresh, age, claims, home, backgrounds, fronts, neighbours,
         _members(engine, place),
+        frozenset(row[0] for row in engine.rows("SELECT campaign FROM verdicts WHERE verdict = 'attack'")),
     )  # fmt: skip
 
 

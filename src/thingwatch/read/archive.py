@@ -37,7 +37,7 @@ MAX_DEPTH = 1  # archives inside the archive; a folder of zips, zipped once more
 MAX_DIRECTORY_BYTES = 64 << 20  # of a zip's list of members, some 600,000; zipfile holds all of it in memory
 MAX_NAME_CHARS = 240
 _CAREFUL_BYTES = 4 << 10  # read step where zipfile's decoder has no output limit of its own (bzip2, LZMA)
-_DAMAGE = (
+DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
@@ -61,18 +61,18 @@ def cleaned(name: str) -> str:
 _UNPRINTABLE = dict.fromkeys((*range(32), *range(127, 160), 0x2028, 0x2029, *range(0x202A, 0x202F)), "?")
 
 
-class _Budget:
+class Budget:
     """What an archive may grow to, its inner archives included."""
 
     def __init__(self, archive_bytes: int) -> None:
         self.left = max(RATIO_FLOOR_BYTES, MAX_RATIO * archive_bytes)
 
 
-class _Member:
+class Member:
     """A member's bytes, counted against the budget; ``defect`` says why they ended early."""
 
     def __init__(
-        self, source: Readable, budget: _Budget, packed: int | None = None, step: int = 1 << 20
+        self, source: Readable, budget: Budget, packed: int | None = None, step: int = 1 << 20
     ) -> None:
         self.defect: str | None = None
         self._source = source
@@ -85,7 +85,7 @@ class _Member:
             return b""
         try:
             data = self._source.read(min(size, self._step))
-        except _DAMAGE:
+        except DAMAGE:
             self.defect = "damaged-member"
             return b""
         self._budget.left -= len(data)
@@ -105,7 +105,7 @@ def mails_in_archive(path: Path, form: str) -> Iterator[RawMail | Skip]:
     OSError where the file cannot be read.
     """
     place = shown(path)
-    budget = _Budget(path.stat().st_size)
+    budget = Budget(path.stat().st_size)
     with open_bytes(path) as stream:
         if form == "zip":
             yield from _zip_mails(stream, place, budget, 0)
@@ -120,10 +120,10 @@ def shown(path: Path) -> str:
     return str(path).encode("utf-8", "replace").decode().translate(_UNPRINTABLE)
 
 
-def _tar_mails(stream: Readable, place: str, budget: _Budget, depth: int) -> Iterator[RawMail | Skip]:
+def _tar_mails(stream: Readable, place: str, budget: Budget, depth: int) -> Iterator[RawMail | Skip]:
     for file in tar_files(stream):
         if isinstance(file, TarFile):
-            yield from _member_mails(_Member(file, budget), f"{place}:{cleaned(file.name)}", budget, depth)
+            yield from _member_mails(Member(file, budget), f"{place}:{cleaned(file.name)}", budget, depth)
         else:
             name, reason = file
             yield Skip(f"{place}:{cleaned(name)}" if name else place, reason)
@@ -131,13 +131,13 @@ def _tar_mails(stream: Readable, place: str, budget: _Budget, depth: int) -> Ite
             return
 
 
-def _zip_mails(file: IO[bytes], place: str, budget: _Budget, depth: int) -> Iterator[RawMail | Skip]:
+def _zip_mails(file: IO[bytes], place: str, budget: Budget, depth: int) -> Iterator[RawMail | Skip]:
     try:
-        if _directory_bytes(file) > MAX_DIRECTORY_BYTES:
+        if directory_bytes(file) > MAX_DIRECTORY_BYTES:
             yield Skip(place, "archive-bomb")
             return
         archive = zipfile.ZipFile(file)
-    except _DAMAGE:
+    except DAMAGE:
         yield Skip(place, "damaged-zip")
         return
     with archive:
@@ -158,7 +158,7 @@ def _zip_mails(file: IO[bytes], place: str, budget: _Budget, depth: int) -> Iter
 
 
 def _zip_member(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str, budget: _Budget, depth: int
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: str, budget: Budget, depth: int
 ) -> Iterator[RawMail | Skip]:
     bounded = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
     try:
@@ -166,15 +166,15 @@ def _zip_member(
     except NotImplementedError:
         yield Skip(place, "compression-unknown")
         return
-    except _DAMAGE:
+    except DAMAGE:
         yield Skip(place, "damaged-member")
         return
     with source:
-        member = _Member(source, budget, info.compress_size, 1 << 20 if bounded else _CAREFUL_BYTES)
+        member = Member(source, budget, info.compress_size, 1 << 20 if bounded else _CAREFUL_BYTES)
         yield from _member_mails(member, place, budget, depth)
 
 
-def _directory_bytes(file: IO[bytes]) -> int:
+def directory_bytes(file: IO[bytes]) -> int:
     """Return how long a zip says its list of members is (APPNOTE.TXT, 4.3.14 and 4.3.16)."""
     size = file.seek(0, io.SEEK_END)
     tail_bytes = min(size, (1 << 16) + 22 + 20 + 56)
@@ -191,7 +191,7 @@ def _directory_bytes(file: IO[bytes]) -> int:
     )
 
 
-def _member_mails(member: _Member, place: str, budget: _Budget, depth: int) -> Iterator[RawMail | Skip]:
+def _member_mails(member: Member, place: str, budget: Budget, depth: int) -> Iterator[RawMail | Skip]:
     """Yield what *member* holds, and a Skip for what was wrong with it."""
     head = read_up_to(member, HEAD_BYTES)
     kind = compression_of(head)
@@ -199,7 +199,7 @@ def _member_mails(member: _Member, place: str, budget: _Budget, depth: int) -> I
         yield from _content_mails(head, member, place, budget, depth)
     else:
         inflated = Inflated(_Joined(head, member), kind)
-        inner = _Member(inflated, budget)
+        inner = Member(inflated, budget)
         head = read_up_to(inner, HEAD_BYTES)
         if head:
             yield from _content_mails(head, inner, place, budget, depth)
@@ -212,7 +212,7 @@ def _member_mails(member: _Member, place: str, budget: _Budget, depth: int) -> I
 
 
 def _content_mails(
-    head: bytes, member: _Member, place: str, budget: _Budget, depth: int
+    head: bytes, member: Member, place: str, budget: Budget, depth: int
 ) -> Iterator[RawMail | Skip]:
     form = form_of_head(head, place)
     if form == "eml":

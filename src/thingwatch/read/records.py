@@ -98,8 +98,11 @@ def _lines(stream: Iterable[bytes]) -> Iterator[str]:
         yield line + "\n"
 
 
-def csv_rows(stream: Iterable[bytes]) -> Iterator[Row | Bad]:
-    """The rows of a CSV file by its header line; comma, semicolon or tab, what the header has most of."""
+def csv_rows(stream: Iterable[bytes], *, may_lack: int = 0) -> Iterator[Row | Bad]:
+    """The rows of a CSV file by its header line; comma, semicolon or tab, what the header has most of.
+
+    A row with up to *may_lack* cells too few at its end is read as if they stood there empty.
+    """
     lines = _lines(stream)
     before, header = next(
         ((n, line) for n, line in enumerate(lines, 1) if line.strip() and not line.startswith("#TYPE")),
@@ -124,10 +127,11 @@ def csv_rows(stream: Iterable[bytes]) -> Iterator[Row | Bad]:
             continue
         if not cells:
             continue
-        if len(cells) != len(names):
+        lacking = len(names) - len(cells)
+        if not 0 <= lacking <= may_lack:
             yield Bad(number, "csv-malformed")
             continue
-        yield Row(number, dict(zip(names, cells, strict=True)))
+        yield Row(number, dict(zip(names, cells + [""] * lacking, strict=True)))
 
 
 def json_rows(stream: Iterable[bytes]) -> Iterator[Row | Bad]:

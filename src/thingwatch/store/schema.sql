@@ -48,3 +48,45 @@ CREATE TABLE keys ( -- one row per key of a message that can bring it together w
     kind TINYINT, -- 1 shingle, 2 line, 3 whole text, 4 subject, 5 subject words, 6 host, 7 domain, 8 grammar, 9 file, 10 file part, 11 image form
     key BIGINT -- hash of the trait
 );
+
+CREATE TABLE sightings ( -- one row per dated fact of the evidence: all about the campaigns' sources, of others what their front says
+    client_ip VARCHAR, -- the address it speaks of
+    item VARCHAR, -- the item of likelihoods.md it votes on; empty where it says nothing of the origin
+    value TINYINT, -- place of the value among the item's; null where the address only answered
+    seen_at BIGINT, -- microseconds since 1970, UTC; null when the row says no time
+    kind VARCHAR, -- the kind of fact, as on evidence.md
+    said VARCHAR, -- the text itself, cut at 160 characters; null for addresses that are no source
+    port INTEGER, -- null when the row names none
+    source VARCHAR, -- who says so: shadowserver:scan_telnet, nmap, p0f
+    file INTEGER, -- number of the evidence file, in the order of the report
+    place VARCHAR, -- file and line
+    device_class VARCHAR, -- what a device rule read in the text; null for nothing
+    vendor VARCHAR, -- likewise
+    model VARCHAR, -- likewise
+    confidence FLOAT, -- that the class is right, by the rule
+    ours BOOLEAN -- whether the address is a source of a campaign that is no bulk mail
+);
+
+CREATE TABLE votes ( -- one row per source and item: the value that counts
+    client_ip VARCHAR, -- the source
+    item VARCHAR, -- an item of likelihoods.md
+    value TINYINT, -- place of the value among the item's
+    family VARCHAR, -- what may cast one vote together
+    lines BIGINT, -- lines of evidence that say so
+    fresh DOUBLE, -- chance that the address still held the same household
+    age_days DOUBLE -- how far the freshest of them lies from the mail
+);
+
+CREATE TABLE source_origins ( -- one row per source of an assessed campaign: who it is
+    campaign BIGINT, -- the campaign, by its number in this run
+    client_ip VARCHAR, -- the source
+    p_thing_self DOUBLE, -- chances of the five origins; null where none may be printed
+    p_thing_relay DOUBLE, -- likewise
+    p_nat_pc DOUBLE, -- likewise
+    p_mobile DOUBLE, -- likewise
+    p_server DOUBLE, -- likewise
+    origin VARCHAR, -- the one that is sure enough, or unknown
+    device_class VARCHAR, -- where earned
+    device_vendor VARCHAR, -- likewise
+    device_model VARCHAR -- likewise
+);

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from thingwatch.errors import InputError
 from thingwatch.model import MAX_SIGHTING_CHARS, SIGHTING_KINDS, Sighting, Skip
+from thingwatch.read import evidence
 from thingwatch.read.evidence import READERS, plan_evidence, sightings_in
 from thingwatch.read.evidence.form import FORMS
 
@@ -153,6 +154,66 @@ def test_folders_are_walked_and_what_is_no_evidence_is_counted(tmp_path: Path) -
     assert reasons == ["unknown-form", "symlink", "not-a-file", "empty"]
 
 
+def test_leftovers_in_a_folder_are_named_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locked files and folders, links that go round or nowhere and a desktop's droppings cost themselves only."""
+    (tmp_path / "list.txt").write_bytes(SAMPLES["addresses"])
+    (tmp_path / ".DS_Store").write_bytes(b"\0\0\0\1Bud1\0\0\x10\0")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "round").symlink_to(tmp_path)
+    (tmp_path / "self").symlink_to("self")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "closed.txt").write_bytes(SAMPLES["addresses"])
+
+    # Modes do not stop a test that runs as root.
+    scandir, opened = os.scandir, evidence.open_bytes
+
+    def scan(path: Path) -> object:
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    def opening(path: Path) -> object:
+        if path.name == "closed.txt":
+            raise PermissionError(13, "Permission denied")
+        return opened(path)
+
+    monkeypatch.setattr(evidence.os, "scandir", scan)
+    monkeypatch.setattr(evidence, "open_bytes", opening)
+    found = {str(Path(item.place).relative_to(tmp_path)): item for item in read_at(tmp_path)}
+    assert isinstance(found.pop("list.txt@1"), Sighting)
+    assert {name: item.reason for name, item in found.items() if isinstance(item, Skip)} == {
+        ".DS_Store": "unknown-form",
+        "a/round": "symlink",
+        "self": "symlink",
+        "dangling": "symlink",
+        "locked": "unreadable",
+        "closed.txt": "unreadable",
+    }
+    # What the user named himself he is told about at once.
+    for name in ("locked", "closed.txt"):
+        with pytest.raises(InputError, match=r"Permission denied\); check its permissions"):
+            plan_evidence([tmp_path / name])
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("missing", "nothing there"),
+        ("dangling", "leads nowhere"),
+        ("self", "leads nowhere"),
+        ("pipe", "save it"),
+    ],
+)
+def test_a_path_the_user_named_is_an_error_with_its_cure(tmp_path: Path, name: str, said: str) -> None:
+    """A link to nothing and a pipe are not called missing."""
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "self").symlink_to("self")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match=said):
+        plan_evidence([tmp_path / name])
+
+
 def test_a_path_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     """The user is told before anything is read."""
     with pytest.raises(InputError, match="nothing there"):
@@ -199,6 +260,13 @@ NEWEST = int(datetime(2026, 11, 25, tzinfo=UTC).timestamp()) * 1_000_000
 pieces = st.one_of(
     st.binary(max_size=60),
     st.sampled_from(sorted(SAMPLES.values())),
+    st.sampled_from(
+        [
+            b'{"ip": "192.0.2.7", "p80": {"http": {"get": {"title": "x"}}}, "23.telnet.banner.banner": "login:"}\n',
+            b"192.0.2.1-192.0.2.6 2026-11-22 10:00:00 UTC\n",
+            b"2001:db8::1 - 2001:db8:1::fffe\n",
+        ]
+    ),
     st.sampled_from(
         [b"\n", b",", b"{", b"[", b"]", b"}", b'"', b"\0", b"<host>", b"\xff\xfe", b"|", b"\t", b"\r"]
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from ipaddress import ip_network
 
 import pytest
 
@@ -28,6 +29,14 @@ Read = Callable[..., list[Sighting | Skip]]
         ("192.0.2.7\t8", "192.0.2.7", "listed", "blocked", None),
         ('"192.0.2.7","2026-11-22 10:00:00",""', "192.0.2.7", "listed", "blocked", AT),
         ("192.0.2.0/24,2026-11-22T10:00:00Z,Residential", "192.0.2.0/24", "network.type", "residential", AT),
+        ("192.0.2.7,2026-11-22 10:00:00 UTC", "192.0.2.7", "listed", "blocked", AT),
+        ("192.0.2.7,2026-11-22 10:00:00 Z,cgnat", "192.0.2.7", "network.type", "shared", AT),
+        ("192.0.2.0-192.0.2.255 residential", "192.0.2.0/24", "network.type", "residential", None),
+        ('"192.0.2.0 - 192.0.2.255",2026-11-22', "192.0.2.0/24", "listed", "blocked", MIDNIGHT),
+        ("192.0.2.7 - 45 hits", "192.0.2.7", "listed", "blocked", None),
+        ("192.0.2.7 - 2026-11-22", "192.0.2.7", "listed", "blocked", MIDNIGHT),
+        ("192.0.2.7-192.0.2.7", "192.0.2.7", "listed", "blocked", None),
+        ("2001:db8::-2001:db8::ffff;hosting", "2001:db8::/112", "network.type", "hosting", None),
         ("192.0.2.0/24 cgnat", "192.0.2.0/24", "network.type", "shared", None),
         ("192.0.2.0/24 business", "192.0.2.0/24", "network.type", "business", None),
     ],
@@ -65,6 +74,13 @@ def test_the_name_of_a_list_says_what_it_lists(read: Read, name: str, kind: str,
         ("0.0.0.0/0", "range-too-wide"),
         ("::/0", "range-too-wide"),
         ("10.0.0.0/8", "private-address"),
+        ("10.0.0.1-10.0.0.9", "private-address"),
+        ("192.0.2.9-192.0.2.1", "bad-range"),
+        ("192.0.2.1-2001:db8::1", "bad-range"),
+        ("2001:db8::1-2001:db8:1::fffe", "bad-range"),  # 206 blocks
+        ("0.0.0.0-255.255.255.255", "range-too-wide"),
+        ("192.0.2.1-192.0.2.300", "no-address"),
+        ("192.0.2.1-192.0.2.9,2026-13-40", "bad-time"),
         ("224.0.0.1", "private-address"),
         ("192.0.2.7,31.31.2026", "bad-time"),
         ("192.0.2.7,2026-13-40", "bad-time"),
@@ -76,6 +92,33 @@ def test_a_line_that_says_nothing_is_named(read: Read, line: str, reason: str) -
     """Each such line is one Skip, and does not stop the list."""
     found = read("blocked.txt", f"192.0.2.1\n{line}\n192.0.2.2\n", "addresses")
     assert [getattr(item, "reason", "") for item in found] == ["", reason, ""]
+
+
+def test_a_range_by_its_ends_is_the_blocks_it_is_made_of(read: Read) -> None:
+    """No more and no less than what stands between the ends, under one place; the first line may be such a one."""
+    text = "192.0.2.1-192.0.2.6\n9.255.255.255 - 10.0.0.3\n1.0.0.1-1.255.255.254\n"
+    found = read("blocked.txt", text, "addresses")
+    assert all(isinstance(item, Sighting) for item in found)
+    lines = [[item.ip for item in found if item.place == f"blocked.txt@{n}"] for n in (1, 2, 3)]  # type: ignore[union-attr]
+    assert lines[0] == ["192.0.2.1", "192.0.2.2/31", "192.0.2.4/31", "192.0.2.6"]
+    assert lines[1] == ["9.255.255.255"]  # the rest is private
+    networks = [ip_network(block) for block in lines[2]]
+    assert len(networks) == 46
+    assert sum(network.num_addresses for network in networks) == (1 << 24) - 2
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["2026-11-22T10:00:00Z", "2026-11-22t10:00:00z", "2026-11-22 10:00:00 Z", "2026-11-22 10:00:00 UTC",
+     "2026-11-22 10:00:00 utc", "2026-11-22 10:00:00UTC", "2026-11-22 10:00:00 (UTC)", "2026-11-22 10:00:00 GMT",
+     "2026-11-22 10:00:00.000 UTC", "2026-11-22 10:00:00 +0000 UTC", "2026-11-22T11:00:00+01:00",
+     " 2026-11-22 10:00:00 UTC ", "1795341600", "1795341600000"],
+)  # fmt: skip
+def test_utc_may_be_written_in_every_way(read: Read, time: str) -> None:
+    """However a tool marks UTC, the moment is the same."""
+    (found,) = read("own.jsonl", given(time=time), "sightings")
+    assert isinstance(found, Sighting), found
+    assert found.at == AT
 
 
 @pytest.mark.parametrize("head", ["ip,time,outcome\n", ""])

@@ -20,6 +20,7 @@ SOURCE = Path(__file__).parents[3] / "src" / "thingwatch"
 TAXONOMY = SOURCE / "identify" / "taxonomy.json"
 READERS = SOURCE / "read" / "evidence"
 ARCHIVE = Path(__file__).parents[3] / "../shared/data/device/zgrab2_output_samples.tar.xz"
+ZTAG = Path(__file__).parents[3] / "../shared/data/device/ztag_hosts.jsonl"
 AT = 1_795_341_600_000_000  # 2026-11-22 10:00:00 UTC
 
 Read = Callable[..., list[Sighting | Skip]]
@@ -150,6 +151,143 @@ def test_censys_version_two_is_read(read: Read) -> None:
         ("http.favicon_md5", "0" * 32),
     }
     assert found[-1] == Skip("v2.json@1.2", "no-evidence")
+
+
+OLD = {
+    "23": {"telnet": {"banner": {"banner": "login:", "support": True}}},
+    "22": {"ssh": {"v2": {"banner": {"raw": "SSH-2.0-dropbear", "software": "dropbear"}}}},
+    "80": {"http": {"get": {"title": "NVR", "body": "<html>", "headers": {"server": "Boa", "unknown": []}}}},
+    "443": {"https": {"tls": {"certificate": {"parsed": {"subject_dn": "CN=nvr", "issuer": {"common_name": ["CA"]}}}}}},
+    "1900": {"upnp": {"discovery": {"server": "Acme UPnP/1.0", "usn": "uuid:1"}}},
+    "7547": {"cwmp": {"get": {"headers": {"server": "RomPager"}}}},
+    "metadata": {"device_type": "camera", "manufacturer": "Acme", "product": "C1", "os": "Linux"},
+    "updated_at": "2026-11-22T10:00:00+00:00",
+}  # fmt: skip
+OLD_FACTS = {
+    ("port.open", "telnet"),
+    ("exposure", "telnet_open"),
+    ("telnet.banner", "login:"),
+    ("port.open", "ssh"),
+    ("ssh.banner", "SSH-2.0-dropbear"),
+    ("port.open", "http"),
+    ("http.title", "NVR"),
+    ("http.body", "<html>"),
+    ("http.server", "Boa"),
+    ("port.open", "https"),
+    ("tls.subject", "CN=nvr"),
+    ("tls.issuer", "CN=CA"),
+    ("port.open", "upnp"),
+    ("exposure", "upnp_ssdp_exposed"),
+    ("upnp.server", "Acme UPnP/1.0"),
+    ("upnp.device", "uuid:1"),
+    ("port.open", "cwmp"),
+    ("exposure", "tr069_exposed"),
+    ("cwmp.server", "RomPager"),
+    ("device.label", "camera\tAcme\tC1"),
+    ("os.label", "Linux"),
+}
+
+
+def dumped() -> dict[str, object]:
+    return {
+        "ip": "192.0.2.7",
+        "ports": [23, 22],
+        **{f"p{k}" if k.isdigit() else k: v for k, v in OLD.items()},
+    }
+
+
+def columns(value: object, way: str = "") -> dict[str, object]:
+    if not isinstance(value, dict) or way == "metadata":
+        return {way: value}
+    return {
+        name: leaf
+        for key, inner in value.items()
+        for name, leaf in columns(inner, f"{way}.{key}".strip(".")).items()
+    }
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        {"ip": "192.0.2.7", **OLD},
+        dumped(),
+        {"ip": "192.0.2.7", **columns(OLD)},
+        {"ip_address": "192.0.2.7", "evidence": OLD},
+        {"id": "x", "evidence": {"ip": "192.0.2.7", **OLD}},
+    ],
+    ids=["view", "dump", "columns", "wrapped", "inside"],
+)
+def test_old_censys_hosts_are_read(read: Read, host: dict[str, object]) -> None:
+    """Ports by number, with p before them, as columns or in ZTag's wrapping say the same, with the host's time."""
+    found = read("old.json", json.dumps(host) + "\n", "censys")
+    assert facts(found) == OLD_FACTS
+    assert {item.at for item in found if isinstance(item, Sighting)} == {AT}
+    ports = {(item.port, item.transport) for item in found if isinstance(item, Sighting)}
+    assert ports == {
+        (22, "tcp"),
+        (23, "tcp"),
+        (80, "tcp"),
+        (443, "tcp"),
+        (1900, "udp"),
+        (7547, "tcp"),
+        (None, ""),
+    }
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        7,
+        "x",
+        [],
+        {"http": None},
+        {"http": {"get": "x"}},
+        {"http": {"get": {"headers": [1], "banner": {}}}},
+    ],
+)
+def test_an_old_host_of_any_shape_is_read_as_far_as_it_goes(read: Read, value: object) -> None:
+    """What is no grab says nothing; the port beside it stays."""
+    host = {
+        "ip": "192.0.2.7",
+        "80": value,
+        "80.http": 1,
+        "80.http.get.title": "x",
+        "p99999": OLD["23"],
+        "23": OLD["23"],
+    }
+    found = facts(read("old.json", json.dumps(host), "censys"))
+    assert ("telnet.banner", "login:") in found
+
+
+def test_real_old_hosts_are_read_once_they_have_an_address(tmp_path: Path) -> None:
+    """ZTag's 57 published hosts have none and are skipped for it by name; given one, each of them says something."""
+    if not ZTAG.is_file():
+        pytest.skip("the published hosts are not here")
+    (file,) = plan_evidence([ZTAG])
+    assert Counter(item.reason for item in sightings_in(file) if isinstance(item, Skip)) == {"no-address": 57}
+    rows = [json.loads(line) for line in ZTAG.read_text("utf-8").splitlines()]
+    path = tmp_path / "hosts.jsonl"
+    path.write_text("".join(json.dumps({"ip": f"192.0.2.{n}", **row}) + "\n" for n, row in enumerate(rows)))
+    (file,) = plan_evidence([path])
+    found = list(sightings_in(file))
+    assert not [item for item in found if isinstance(item, Skip)]
+    assert len({item.place for item in found}) == 57
+    assert Counter(item.kind for item in found if isinstance(item, Sighting)) == {
+        "port.open": 87,
+        "ftp.banner": 40,
+        "tls.subject": 19,
+        "tls.issuer": 19,
+        "http.server": 9,
+        "http.title": 8,
+        "http.body": 7,
+        "ssh.banner": 5,
+        "pop.banner": 5,
+        "imap.banner": 4,
+        "smtp.banner": 2,
+        "telnet.banner": 2,
+        "exposure": 2,
+    }
 
 
 def test_a_service_with_a_bad_time_does_not_take_the_host_along(read: Read) -> None:

@@ -77,11 +77,24 @@ def test_p0f_names_what_it_leaves_out(read: Read) -> None:
     ]
 
 
-def test_p0f_times_are_local_where_the_user_says_so(read: Read) -> None:
-    """An hour east of Greenwich, ten o'clock is nine UTC."""
-    (found,) = read("p0f.log", p0f_line("syn", f"raw_sig={SIG}"), "p0f", utc_offset_minutes=60)
+@pytest.mark.parametrize("minutes", [0, 60, 330, -480, 840, -840])
+def test_p0f_times_are_local_where_the_user_says_so(read: Read, minutes: int) -> None:
+    """An hour east of Greenwich, ten o'clock is nine UTC; "impossible" is judged by the true time."""
+    (found,) = read("p0f.log", p0f_line("syn", f"raw_sig={SIG}"), "p0f", utc_offset_minutes=minutes)
     assert isinstance(found, Sighting)
-    assert found.at == AT - 3_600_000_000
+    true = AT - minutes * 60_000_000
+    assert found.at == true
+    for now, reasons in ((true, [""]), (true - 1, ["impossible-time"])):
+        said = read("p0f.log", p0f_line("syn", f"raw_sig={SIG}"), "p0f", utc_offset_minutes=minutes, now=now)
+        assert [getattr(item, "reason", "") for item in said] == reasons
+
+
+def test_the_offset_of_p0f_moves_no_other_times(read: Read) -> None:
+    """Only p0f leaves its zone out; what others write without a zone is UTC."""
+    text = "192.0.2.7,2026-11-22 10:00:00\n"
+    (found,) = read("list.txt", text, "addresses", utc_offset_minutes=60)
+    assert isinstance(found, Sighting)
+    assert found.at == AT
 
 
 @pytest.mark.parametrize(

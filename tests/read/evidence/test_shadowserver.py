@@ -70,6 +70,9 @@ def test_a_scan_gives_port_exposure_banner_and_label(read: Read) -> None:
         ("scan_ssl", "subject_common_name,issuer_organization_name", "cam.example,Acme", [
             ("port.open", "ssl"), ("tls.subject", "CN=cam.example"), ("tls.issuer", "O=Acme")]),
         ("scan_synfulknock", "raw_packet", "00", [("infection", "odd")]),
+        ("compromised_iot", "infection,detail", ",", [("infection", "odd")]),
+        ("special", "status", "likely compromised", [("infection", "odd")]),
+        ("special", "status,device_vendor", "seen,Acme", [("device.label", "\tAcme\t")]),
         ("compromised_iot", "infection,detail", "mirai,default password", [
             ("infection", "mirai"), ("default.credentials", "")]),
     ],
@@ -105,6 +108,60 @@ def test_an_event_names_who_did_it_and_never_the_other_end(read: Read) -> None:
     assert "hunter2" not in repr(found)
     assert read("event4_honeypot_ddos_amp.csv", f"{head}\n{row}\n", "shadowserver") == [
         Skip("event4_honeypot_ddos_amp.csv@2", "no-evidence")
+    ]
+
+
+EVENT = "timestamp,protocol,src_ip,src_port,src_asn,infection,family,tag,device_vendor"
+DONE_BY = "2026-11-22 10:00:00,tcp,192.0.2.7,4000,64496"
+
+
+@pytest.mark.parametrize(
+    ("report", "cells", "family"),
+    [
+        ("event4_honeypot_http_scan", "http-scan,,", ""),
+        ("event4_honeypot_http_scan", 'http-scan,,"cve-2023-1389,scan"', ""),
+        ("event4_honeypot_brute_force", "ssh-brute-force,,ssh", ""),
+        ("event4_honeypot_brute_force", "telnet-brute-force,mirai,telnet", "mirai"),
+        ("event4_honeypot_darknet", 'port-scan,,"telnet,mirai-like"', "mirai-like"),
+        ("event4_ddos_participant", ",,ddos-participant", ""),
+        ("event4_ddos_participant", "ddos-participant,xor-ddos,", "xor-ddos"),
+        ("event4_honeypot_http_scan", "http-scan,,malware-scan", ""),
+        ("event4_ip_spoofer", "ip-spoofer,,", ""),
+        ("event4_sinkhole", "victorygate.b,victorygate,", "victorygate.b"),
+        ("event4_sinkhole", ",,avalanche-andromeda", "avalanche-andromeda"),
+        ("event4_sinkhole", ",,", ""),
+        ("compromised_iot", ",,", "compromised"),
+        ("compromised_iot", ',,"iot,telnet"', "compromised"),
+    ],
+)
+def test_what_an_address_did_is_no_infection(read: Read, report: str, cells: str, family: str) -> None:
+    """A scan or a guessed password gives a family only where the row names one; the row is counted either way."""
+    (found,) = read(f"2026-11-22-{report}-x.csv", f"{EVENT}\n{DONE_BY},{cells},\n", "shadowserver")
+    if family:
+        assert isinstance(found, Sighting)
+        assert (found.kind, found.value) == ("infection", family)
+    else:
+        assert found == Skip(f"2026-11-22-{report}-x.csv@2", "no-evidence")
+
+
+def test_a_deed_still_tells_the_device(read: Read) -> None:
+    """Who scanned us from a camera is known to have a camera, and not to have malware."""
+    (found,) = read("event4_honeypot_http_scan.csv", f"{EVENT}\n{DONE_BY},http-scan,,,Acme\n", "shadowserver")
+    assert isinstance(found, Sighting)
+    assert (found.kind, found.value) == ("device.label", "\tAcme\t")
+
+
+def test_an_empty_last_cell_may_be_left_out(read: Read) -> None:
+    """One cell too few at the end is an empty one; two too few, or one too many, is a broken row."""
+    head = f"{HEAD},banner,sector"
+    rows = [f"{ROW},tcp,23,,telnet,64496,AA,login:{end}" for end in (",", "", ",a,b")]
+    rows.append(f"{ROW},tcp,23,,telnet,64496,AA")
+    found = read("scan_telnet.csv", "\n".join([head, *rows]) + "\n", "shadowserver")
+    said = Counter(item.place[-2:] for item in found if isinstance(item, Sighting))
+    assert said == {"@2": 3, "@3": 3}
+    assert [item for item in found if isinstance(item, Skip)] == [
+        Skip("scan_telnet.csv@4", "csv-malformed"),
+        Skip("scan_telnet.csv@5", "csv-malformed"),
     ]
 
 
@@ -160,6 +217,10 @@ def test_real_reports_are_accounted_for_row_by_row() -> None:
     tables = {place for place in places if ".csv@" in place}
     assert len(tables) == rows
     assert Counter(item.reason for item in skipped if ".csv@" in item.place) == {
-        "no-evidence": 19,
-        "csv-malformed": 4,
+        "no-evidence": 26,
     }
+    infections = Counter(
+        item.value for item in found if isinstance(item, Sighting) and item.kind == "infection"
+    )
+    assert "synfulknock" in infections
+    assert infections.keys().isdisjoint({"http-scan", "ddos-participant", "ddos", "ddos-amplification"})

@@ -79,32 +79,40 @@ def plan_evidence(paths: Iterable[Path]) -> list[EvidenceFile]:
             elif path.is_file():
                 files.append(_file(path))
             else:
-                exists = path.exists()
-                raise InputError(
-                    f"{path}: neither a file nor a folder; save it to a file first"
-                    if exists
-                    else f"{path}: nothing there; check the spelling"
-                )
+                raise InputError(f"{path}: {_why_not(path)}")
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
     return files
 
 
+def _why_not(path: Path) -> str:
+    if path.exists():
+        return "neither a file nor a folder; save it to a file first"
+    if path.is_symlink():
+        return "a link that leads nowhere; name the file itself"
+    return "nothing there; check the spelling"
+
+
 def _in_folder(folder: Path, depth: int) -> Iterator[EvidenceFile]:
-    with os.scandir(folder) as entries:
-        names = sorted(entries, key=lambda entry: entry.name)
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        if depth == 0:  # the user named it
+            raise
+        yield EvidenceFile(str(folder), "unreadable", 0, 0)
+        return
     for entry in names:
-        path = Path(entry.path)
         if entry.is_symlink():
             yield EvidenceFile(entry.path, "symlink", 0, 0)
         elif entry.is_dir():
             if depth + 1 >= MAX_FOLDER_DEPTH:
                 yield EvidenceFile(entry.path, "folder-too-deep", 0, 0)
             else:
-                yield from _in_folder(path, depth + 1)
+                yield from _in_folder(Path(entry.path), depth + 1)
         elif entry.is_file():
             try:
-                yield _file(path)
+                yield _file(Path(entry.path))
             except OSError:
                 yield EvidenceFile(entry.path, "unreadable", 0, 0)
         else:

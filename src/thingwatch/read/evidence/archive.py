@@ -13,12 +13,12 @@ from typing import Any
 
 from thingwatch.model import Sighting, Skip
 from thingwatch.read.archive import (
-    _DAMAGE,
+    DAMAGE,
     MAX_DIRECTORY_BYTES,
-    _Budget,
-    _directory_bytes,
-    _Member,
+    Budget,
+    Member,
     cleaned,
+    directory_bytes,
 )
 from thingwatch.read.evidence.row import Reading
 from thingwatch.read.stream import ByteSource, Inflated, Readable, compression_of, read_up_to
@@ -70,10 +70,10 @@ def filled(source: Readable) -> ByteSource:
 
 def tar_sightings(stream: ByteSource, reading: Reading, reader: Reader) -> Iterator[Sighting | Skip]:
     """Read every file in a tar with *reader*; compression of the whole is seen to already."""
-    budget = _Budget(1 << 40)  # files lie in a tar as they are; a compressed one has its own bound
+    budget = Budget(1 << 40)  # files lie in a tar as they are; a compressed one has its own bound
     for file in tar_files(stream):
         if isinstance(file, TarFile):
-            yield from _member(_Member(file, budget), file.name, reading, reader)
+            yield from _member(Member(file, budget), file.name, reading, reader)
         else:
             name, reason = file
             yield Skip(f"{reading.place}:{cleaned(name)}" if name else reading.place, reason)
@@ -87,14 +87,14 @@ def zip_sightings(
         yield Skip(reading.place, "unreadable-zip")
         return
     try:
-        if _directory_bytes(stream) > MAX_DIRECTORY_BYTES:
+        if directory_bytes(stream) > MAX_DIRECTORY_BYTES:
             yield Skip(reading.place, "archive-bomb")
             return
         archive = zipfile.ZipFile(stream)
-    except _DAMAGE:
+    except DAMAGE:
         yield Skip(reading.place, "damaged-zip")
         return
-    budget = _Budget(size)
+    budget = Budget(size)
     with archive:
         for info in archive.infolist():
             if info.is_dir():
@@ -105,11 +105,11 @@ def zip_sightings(
                 continue
             try:
                 source = archive.open(info)
-            except _DAMAGE:
+            except DAMAGE:
                 yield Skip(where, "damaged-member")
                 continue
             with source:
-                member = _Member(source, budget, info.compress_size)
+                member = Member(source, budget, info.compress_size)
                 yield from _member(member, info.filename, reading, reader)
             if budget.left < 0:
                 return
@@ -124,7 +124,7 @@ def _refusal(info: zipfile.ZipInfo) -> str:
     return "" if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) else "compression-unknown"
 
 
-def _member(member: _Member, name: str, reading: Reading, reader: Reader) -> Iterator[Sighting | Skip]:
+def _member(member: Member, name: str, reading: Reading, reader: Reader) -> Iterator[Sighting | Skip]:
     shown = cleaned(name)
     inner = reading._replace(place=f"{reading.place}:{shown}", name=shown.rpartition("/")[2])
     head = read_up_to(member, _MAGIC_BYTES)

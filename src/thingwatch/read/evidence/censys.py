@@ -1,4 +1,4 @@
-"""Read hosts as Censys gives them: its platform's form and version 2 of its search, one host an object."""
+"""Read hosts as Censys gives them, one an object: its platform's form, version 2 of its search, and the old form."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from thingwatch.model import Sighting, Skip
+from thingwatch.read.evidence.censys1 import address_in, old_host
 from thingwatch.read.evidence.objects import inside, objects, several
 from thingwatch.read.evidence.protocol import answer, distinguished_name, header, open_port, page, protocol_of
 from thingwatch.read.evidence.row import Draft, Reading, label_of, port_of, transport_of
@@ -30,8 +31,9 @@ def censys(stream: ByteSource, reading: Reading) -> Iterator[Sighting | Skip]:
         hosts = _hosts(row.values)
         for count, host in enumerate(hosts, 1):
             draft = Draft(reading, f"{row.number}.{count}" if len(hosts) > 1 else row.number, "censys")
-            if draft.address(host.get("ip")):
+            if draft.address(address_in(host)):
                 _host(draft, host)
+                old_host(draft, host)
             yield from draft.done()
 
 

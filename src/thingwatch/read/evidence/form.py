@@ -8,6 +8,7 @@ import re
 
 from thingwatch.read.detect import form_of_head as form_of_mail
 from thingwatch.read.evidence.addresses import ADDRESS_COLUMNS, is_address_line
+from thingwatch.read.evidence.censys1 import is_old
 from thingwatch.read.evidence.muonfp import FINGERPRINT
 from thingwatch.read.evidence.outcomes import ORIGINS, OUTCOME_COLUMNS
 
@@ -62,6 +63,8 @@ def _form_of_json(text: str) -> str:
         return "shodan"
     if keys & {"muonfp_fingerprint", "muonfp"}:
         return "muonfp"
+    if is_old(keys):  # before masscan, for these may list their "ports" too
+        return "censys"
     if "data" in keys and keys & {"ip", "domain"}:
         return "zgrab2"
     if {"ip", "ports"} <= keys:

@@ -45,6 +45,8 @@ SERVER_KINDS = {
     "rtsp": "rtsp.server",
     "sip": "sip.user_agent",
 }
+# Spoken over UDP, where a scanner does not say what it used.
+UDP_PROTOCOLS = frozenset({"ntp", "bacnet", "snmp", "dns", "sip", "ssdp", "upnp", "mdns", "netbios"})
 # Names of taxonomy.json. A protocol named only after its port number is not spoken, so says nothing here.
 EXPOSURES = {
     "telnet": "telnet_open",

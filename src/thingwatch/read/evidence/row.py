@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterator
 from functools import lru_cache
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network, summarize_address_range
+from itertools import islice
 from typing import Any, NamedTuple
 
 from thingwatch.model import MAX_SIGHTING_CHARS, SIGHTING_KINDS, Sighting, Skip
@@ -17,11 +18,13 @@ from thingwatch.read.logtime import MICROSECONDS, time_of
 MAX_FACTS = 1_000  # of one row; a host with more open ports than that is a tarpit
 MAX_WORD_CHARS = 200  # of a device's type, vendor or model
 MIN_PREFIX = {4: 8, 6: 19}  # a list that names more than a /8 names half a continent, not a kind of line
+MAX_BLOCKS = 64  # of a range given by its ends; IPv4 needs at most 62 for any
 OLDEST = 946_684_800 * MICROSECONDS  # 2000-01-01: no evidence of ours is older, zeroed clocks are
 SENDER_KINDS = frozenset(kind for kind, role in SIGHTING_KINDS.items() if role == "sender")
 NETWORK_KINDS = frozenset(kind for kind, role in SIGHTING_KINDS.items() if role == "network")
 
 _MAY_BE_BLANK = frozenset({"port.open", "front.silent", "default.credentials"})
+_UTC = re.compile(r"(?<=\d)\s?(?:(?:[+-]00:?00\s)?\(?(?:UTC|GMT)\)?|Z)$", re.IGNORECASE)
 _MAY_TELL = re.compile(r"(?i)passw|pwd")
 _SECRET = re.compile(r"(?i)(passw(?:or)?d|pwd)(\s?[:=]\s?|\s+is\s+)[^\s|,;<]+")
 
@@ -77,6 +80,20 @@ def range_of(text: str, keep_private: bool = False) -> tuple[str, str]:
     return (first if network.num_addresses == 1 else str(network)), ""
 
 
+def blocks_of(first: str, last: str) -> tuple[list[str], str]:
+    """The ranges in CIDR notation that make up all from *first* to *last*, and "", or [] and the reason why not."""
+    try:
+        ends = ip_address(ip_of(first) or ""), ip_address(ip_of(last) or "")
+    except ValueError:
+        return [], "no-address"
+    if ends[0].version != ends[1].version or int(ends[0]) > int(ends[1]):
+        return [], "bad-range"
+    if int(ends[1]) - int(ends[0]) >= 1 << (ends[0].max_prefixlen - MIN_PREFIX[ends[0].version]):
+        return [], "range-too-wide"
+    blocks = list(islice(summarize_address_range(*ends), MAX_BLOCKS + 1))
+    return ([str(block) for block in blocks], "") if len(blocks) <= MAX_BLOCKS else ([], "bad-range")
+
+
 def moment_of(value: Any, newest: int) -> tuple[int | None, str]:
     """The time in *value* and "", None where it is absent, or the reason why it cannot be used."""
     if value is None or value == "":
@@ -89,7 +106,9 @@ def moment_of(value: Any, newest: int) -> tuple[int | None, str]:
     return (at, "") if OLDEST <= at <= newest else (None, "impossible-time")
 
 
-_time_of = lru_cache(maxsize=4_096)(time_of)  # scans have many rows of one second
+@lru_cache(maxsize=4_096)  # scans have many rows of one second
+def _time_of(text: str) -> int | None:
+    return time_of(_UTC.sub("", text.strip()))  # what names no zone is UTC anyway
 
 
 def port_of(value: Any) -> int | None:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from thingwatch.model import Sighting, Skip
+from thingwatch.read.evidence.family import family_of
 from thingwatch.read.evidence.protocol import (
     BANNER_KINDS,
     EXPOSURES,
@@ -25,6 +26,8 @@ from thingwatch.read.evidence.protocol import (
 from thingwatch.read.evidence.row import Draft, Reading, label_of, port_of, transport_of
 from thingwatch.read.records import Bad, Row, csv_rows
 from thingwatch.read.stream import ByteSource
+
+MAX_LACKING = 1  # cells: these reports leave out the last one where it is empty; a line cut off lacks more
 
 _DATED = re.compile(r"\d{4}-\d\d-\d\d-([a-z0-9_]{3,60})(?:-|\.)", re.IGNORECASE)
 _TYPE = re.compile(
@@ -101,7 +104,7 @@ _NAME_PARTS = (
 def shadowserver(stream: ByteSource, reading: Reading) -> Iterator[Sighting | Skip]:
     """Read a report: what answers at an address, or what a sinkhole or honeypot saw of it."""
     report: _Report | None = None
-    for row in csv_rows(stream):
+    for row in csv_rows(stream, may_lack=MAX_LACKING):
         if isinstance(row, Bad):
             yield reading.skip(row.number, row.reason)
             continue
@@ -124,6 +127,10 @@ class _Report:
         self.other_end = _OTHER_END.search(self.name) is not None
         self.blocklist = self.name.startswith("blocklist")
         self.event = "src_ip" in columns or _EVENT.search(self.name) is not None
+        self.special = self.name.startswith("special")
+        self.compromised = self.name.startswith("compromised")
+        # Whoever answers to this scan has the implant, whatever the row says.
+        self.implant = "synfulknock" if self.name.endswith("synfulknock") else ""
         scan = self.name.startswith("scan")
         self.protocol = protocol_of(self.name.partition("_")[2].removeprefix("dvr_")) if scan else None
         self.status = [name for name in ("status", "detail", "tag") if name in columns]
@@ -167,9 +174,7 @@ def _row(draft: Draft, row: Row, report: _Report) -> None:
     tags = _tags_of(row.get("tag") or "")
     status = " ".join([row.get(name) or "" for name in report.status])
     if report.event:
-        if not report.name.startswith("special") or _COMPROMISED.search(status):
-            family = row.get("infection", "family") or tags[0] or report.name.partition("_")[2]
-            draft.add("infection", family, port, transport)
+        draft.add("infection", _infection(row, report, tags, status), port, transport)
     else:
         _scan(draft, row, report, tags, port, transport)
     label = label_of(
@@ -178,6 +183,15 @@ def _row(draft: Draft, row: Row, report: _Report) -> None:
     draft.add("device.label", label, port, transport)
     if _SHARED_PASSWORD.search(status) or row.get("anon_login") == "yes":
         draft.add("default.credentials", "", port, transport)
+
+
+def _infection(row: Row, report: _Report, tags: tuple[str, ...], status: str) -> str:
+    """The malware an event speaks of; "" where it says no more than what the address did."""
+    compromised = report.compromised or (report.special and _COMPROMISED.search(status) is not None)
+    if report.special and not compromised:
+        return ""
+    named = family_of(row.get("infection"), row.get("family"), *tags)
+    return named or report.implant or ("compromised" if compromised else "")
 
 
 def _scan(

@@ -7,7 +7,15 @@ from typing import Any
 
 from thingwatch.model import Sighting, Skip
 from thingwatch.read.evidence.objects import inside, objects
-from thingwatch.read.evidence.protocol import answer, distinguished_name, header, open_port, page, protocol_of
+from thingwatch.read.evidence.protocol import (
+    UDP_PROTOCOLS,
+    answer,
+    distinguished_name,
+    header,
+    open_port,
+    page,
+    protocol_of,
+)
 from thingwatch.read.evidence.row import Draft, Reading, port_of
 from thingwatch.read.records import Bad
 from thingwatch.read.stream import ByteSource
@@ -16,7 +24,6 @@ MAX_MODULES = 40
 MAX_HEADERS = 60
 
 _SILENT = frozenset({"connection-refused", "connection-timeout", "connection-closed", "io-timeout"})
-_UDP = frozenset({"ntp", "bacnet", "snmp", "dns", "sip", "ssdp"})
 
 
 def zgrab2(stream: ByteSource, reading: Reading) -> Iterator[Sighting | Skip]:
@@ -45,7 +52,7 @@ def _grabs(draft: Draft, grabs: list[tuple[str, Any]], port: Any) -> None:
 
 
 def _grab(draft: Draft, protocol: str, grab: dict[str, Any], port: int | None) -> None:
-    where = (port, "udp" if protocol in _UDP else "tcp")
+    where = (port, "udp" if protocol in UDP_PROTOCOLS else "tcp")
     result = grab.get("result")
     open_port(draft, protocol, *where)
     draft.add("ssh.banner", inside(result, "server_id", "raw"), *where)
