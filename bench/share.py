@@ -32,7 +32,7 @@ EVIDENCE = {"full": (1.0, 1.0, 1.0, 0.0), "partial": (0.6, 0.4, 0.45, 0.04), "he
 OTHERS = (0.86, 0.06, 0.08)  # nat_pc, mobile and server among the sources that are no things
 HEAD = (
     "evidence", "true share", "draws", "90 % covers", "mean error", "mean abs. error", "largest", "mean width",
-    "upper end: mean, largest", "ECE", "Brier",
+    "upper end: mean, largest", "above 3 %", "ECE", "Brier",
 )  # fmt: skip
 NETWORKS = 120
 BINS = 10
@@ -144,10 +144,10 @@ def rows(
             yield (
                 f"| {evidence} | {share:.0%} | {draws} | {covered} | {off.mean() * 100:+.1f} | "
                 f"{np.abs(off).mean() * 100:.1f} | {np.abs(off).max() * 100:.1f} | {width * 100:.1f} | "
-                f"{np.mean(high):.1%}, {max(high):.1%} | {ece:.3f} | {brier:.3f} |"
+                f"{np.mean(high):.1%}, {max(high):.1%} | {sum(one > 0.03 for one in high)} | {ece:.3f} | {brier:.3f} |"
             )
         bins = reliability(np.concatenate(chances), np.concatenate(truths))
-        yield f"| {evidence} | all five | {draws * len(SHARES)} | | | | | | | {calibration_error(bins):.3f} | |"
+        yield f"| {evidence} | all five | {draws * len(SHARES)} | | | | | | | | {calibration_error(bins):.3f} | |"
         _diagrams[evidence] = bins
 
 

@@ -149,8 +149,8 @@ def likelihoods_page() -> str | None:
     return _page(
         "Likelihoods",
         "src/thingwatch/identify/likelihoods.toml",
-        "What is seen of a source, and how often each origin shows it: a column is an origin, and adds up to one over the "
-        f"values. No item moves the odds by more than {likelihood.CAP:g}. How they are weighed is on "
+        "What is seen of a source, and how often each origin shows it: a column is an origin, and adds up to one over "
+        f"the values. No item moves the odds by more than {likelihood.CAP:g}. How they are weighed is on "
         "[senders](senders.md).",
         "\n".join(parts),
     )

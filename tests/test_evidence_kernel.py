@@ -29,7 +29,14 @@ SYN = "4:115+13:0:1460:8192,8:mss,nop,ws,nop,nop,sok:df,id+:0"
 
 
 def row(kind: str, value: str, ip: str = MINE, **more: Any) -> dict[str, Any]:
-    return {"ip": ip, "time": "2014-01-02T08:00:00Z", "kind": kind, "value": value, "source": "own", "port": 80} | more
+    return {
+        "ip": ip,
+        "time": "2014-01-02T08:00:00Z",
+        "kind": kind,
+        "value": value,
+        "source": "own",
+        "port": 80,
+    } | more
 
 
 def written(path: Path, *rows: dict[str, Any] | str) -> Path:
@@ -56,7 +63,11 @@ def test_of_a_source_everything_is_kept(tmp_path: Path) -> None:
     assert [line["item"] for line in kept] == ["tcp_syn", "front", "front", "", "tcp_syn"]
     label = kept[1]
     assert (label["client_ip"], label["kind"], label["said"]) == (MINE, "device.label", LABEL)
-    assert (label["device_class"], label["vendor"].lower(), label["model"]) == ("router", "netgear", "WNR2000")
+    assert (label["device_class"], label["vendor"].lower(), label["model"]) == (
+        "router",
+        "netgear",
+        "WNR2000",
+    )
     assert label["seen_at"] == 1_388_649_600_000_000
     assert (label["file"], label["source"]) == (3, "own")
     assert label["place"].endswith("own.jsonl@2")
@@ -69,14 +80,21 @@ def test_of_a_neighbour_only_the_front(tmp_path: Path) -> None:
     """Of whoever sent nothing no word, name, door or connection is kept: only whether a thing answers there."""
     found, kept = sifted(
         tmp_path, row("device.label", LABEL, NEIGHBOUR), row("front.silent", "", "198.51.100.9"),
-        row("exposure", "telnet_open", NEIGHBOUR), row("infection", "mirai", NEIGHBOUR), row("proxy", "socks5", NEIGHBOUR),
-        row("network.type", "residential", NEIGHBOUR), row("tcp.syn", SYN, NEIGHBOUR),
+        row("exposure", "telnet_open", NEIGHBOUR), row("infection", "mirai", NEIGHBOUR),
+        row("proxy", "socks5", NEIGHBOUR), row("network.type", "residential", NEIGHBOUR),
+        row("tcp.syn", SYN, NEIGHBOUR),
     )  # fmt: skip
-    assert [(line["client_ip"], line["value"]) for line in kept] == [(NEIGHBOUR, 0), ("198.51.100.9", 2), (NEIGHBOUR, None)]
+    assert [(line["client_ip"], line["value"]) for line in kept] == [
+        (NEIGHBOUR, 0),
+        ("198.51.100.9", 2),
+        (NEIGHBOUR, None),
+    ]
     for line in kept:
         assert not line["ours"]
         assert line["item"] == "front"
-        assert [line[name] for name in ("said", "source", "place", "vendor", "model", "device_class")] == [None] * 6
+        assert [line[name] for name in ("said", "source", "place", "vendor", "model", "device_class")] == [
+            None
+        ] * 6
     assert found.rows == 7
 
 
@@ -87,15 +105,22 @@ def test_a_network_speaks_of_the_sources_in_it(tmp_path: Path) -> None:
         row("network.type", "hosting", "203.0.113.0/24"),
     )  # fmt: skip
     assert [(line["client_ip"], line["said"]) for line in kept] == [(MINE, "residential"), (SIX, "mobile")]
-    assert found.ranges == 3
+    assert found.sightings == 3
 
 
 def test_more_networks_than_any_list_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the bound ranges are counted by name and not looked up."""
     monkeypatch.setattr(evidence, "MAX_RANGES", 2)
-    found, kept = sifted(tmp_path, *[row("network.type", "residential", "198.51.100.0/24")] * 5)
+    networks = [f"198.51.100.0/{bits}" for bits in range(20, 25)]
+    found, kept = sifted(tmp_path, *[row("network.type", "residential", network) for network in networks])
     assert len(kept) == 2
     assert found.skips == {"too-many-ranges": 3}
+
+
+def test_a_network_said_again_is_the_same_network(tmp_path: Path) -> None:
+    """The same line a hundred times makes one row for each source in it."""
+    _, kept = sifted(tmp_path, *[row("network.type", "residential", "198.51.100.0/24")] * 100)
+    assert len(kept) == 1
 
 
 @pytest.mark.parametrize(

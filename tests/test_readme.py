@@ -57,7 +57,7 @@ def shape(text: str) -> str:
     """*text* without its numbers, days and runs of blanks: lines may break elsewhere at another size."""
     text = re.sub(r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b", "DAY", text)
     text = re.sub(r"\b(?:Jan|Dec)\b", "MONTH", text)
-    text = re.sub(r"\d[\d,.:-]*\d|\d", "#", text)
+    text = re.sub(r"[+-]?\d[\d,.:-]*\d|[+-]?\d", "#", text)
     return re.sub(r"\s+", " ", re.sub(r" \[#, #\]", "", text)).strip()
 
 

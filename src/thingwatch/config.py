@@ -49,7 +49,11 @@ class Settings:
         8, "distinct sources a campaign needs before it can be called an attack", "sources", 2, 10**6
     )
     p0f_utc_minutes: int = _setting(
-        0, "minutes by which the clock of p0f logs is ahead of UTC; p0f writes local time", "minutes", -840, 840
+        0,
+        "minutes by which the clock of p0f logs is ahead of UTC; p0f writes local time",
+        "minutes",
+        -840,
+        840,
     )
     seed: int = _setting(1, "seed of the draws behind sampled figures", "number", 0, 2**31)
 

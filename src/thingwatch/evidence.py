@@ -13,21 +13,26 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from ipaddress import ip_network
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from thingwatch.config import Settings
 from thingwatch.errors import InputError
-from thingwatch.identify import Rules, read_sighting
+from thingwatch.identify import Rules, read_sighting, warnings_of
 from thingwatch.kernel import Progress
 from thingwatch.model import Sighting, Skip
+from thingwatch.profile import iso
+from thingwatch.read.archive import shown
 from thingwatch.read.evidence import EvidenceFile, plan_evidence, sightings_in
+from thingwatch.store import Engine
 
 BATCH = 16_384  # sightings written at a time
 MAX_SAID_CHARS = 160  # of a value that is shown
-MAX_RANGES = 4_000_000  # lines of networks; a list of all end-user ranges of the world has about a million
+NO_LOSS = ("not-a-source",)  # skips that take nothing from the campaigns: rows about others' connections
+MAX_RANGES = 2_000_000  # networks of one file; a list of all end-user ranges of the world has about a million
+MAX_SPREAD = 5_000_000  # rows those make of sources inside them; 100,000 sources stand in a few ranges each
 
 SIGHTINGS_SCHEMA = pa.schema(
     [
@@ -44,7 +49,7 @@ SIGHTINGS_SCHEMA = pa.schema(
         ("device_class", pa.string()),
         ("vendor", pa.string()),
         ("model", pa.string()),
-        ("confidence", pa.float32()),
+        ("confidence", pa.float64()),
         ("ours", pa.bool_()),
     ]
 )
@@ -60,7 +65,6 @@ class Sifted(NamedTuple):
     rows: int
     sightings: int
     skips: dict[str, int]
-    ranges: int  # lines that speak of a network
 
 
 def gather(
@@ -90,7 +94,7 @@ def gather(
     _shared.update(sources=sources, lookup=lookup, rules=rules, folder=folder, minutes=minutes)
     found = []
     # Fork: the rules and the set of sources are there already. Largest first, so that no worker ends late alone.
-    work.sort(key=lambda one: -Path(one[0].path).stat().st_size)
+    work.sort(key=lambda one: -one[0].size)
     with ProcessPoolExecutor(settings.worker_count, mp_context=multiprocessing.get_context("fork")) as pool:
         for one in pool.map(_sift, work):
             progress("evidence", one.rows)
@@ -142,7 +146,8 @@ def sift(
 ) -> Sifted:
     """The kernel: read one file, leave ``sightings-NUMBER.parquet`` in *folder*."""
     skips: Counter[str] = Counter()
-    rows = sightings = ranges = 0
+    rows = sightings = spread = 0
+    ranges: set[int] = set()
     last = None
     batch: list[tuple[object, ...]] = []
     with pq.ParquetWriter(
@@ -159,33 +164,34 @@ def sift(
             writer.write_table(pa.Table.from_arrays(arrays, schema=SIGHTINGS_SCHEMA))
             batch.clear()
 
-        try:
-            for item in sightings_in(file, sources, utc_offset_minutes=p0f_utc_minutes):
-                if item.place != last:
-                    rows += 1
-                    last = item.place
-                if isinstance(item, Skip):
-                    skips[item.reason] += 1
+        for item in sightings_in(file, sources, utc_offset_minutes=p0f_utc_minutes):
+            if item.place != last:
+                rows += 1
+                last = item.place
+            if isinstance(item, Skip):
+                skips[item.reason] += 1
+                continue
+            sightings += 1
+            if "/" in item.ip:
+                # A list may say the same of a network again and again, and its networks may lie in one another.
+                mark = hash((item.ip, item.kind, item.value))
+                inside = () if mark in ranges else lookup.inside(item.ip)
+                spread += len(inside)
+                if spread > MAX_SPREAD or len(ranges) >= MAX_RANGES:
+                    skips["too-many-ranges"] += 1
                     continue
-                sightings += 1
-                if "/" in item.ip:
-                    ranges += 1
-                    if ranges > MAX_RANGES:
-                        skips["too-many-ranges"] += 1
-                        continue
-                    for ip in lookup.inside(item.ip):
-                        batch.append(_row(item._replace(ip=ip), number, rules))
-                elif item.ip in sources:
-                    batch.append(_row(item, number, rules))
-                elif (row := _neighbour_row(item, number, rules)) is not None:
-                    batch.append(row)
-                if len(batch) >= BATCH:
-                    write()
-        except OSError as error:
-            raise InputError(f"{file.path}: {error.strerror or error}; run again on files at rest") from error
+                ranges.add(mark)
+                for ip in inside:
+                    batch.append(_row(item._replace(ip=ip), number, rules))
+            elif item.ip in sources:
+                batch.append(_row(item, number, rules))
+            elif (row := _neighbour_row(item, number, rules)) is not None:
+                batch.append(row)
+            if len(batch) >= BATCH:
+                write()
         if batch:
             write()
-    return Sifted(number, file.path, file.form, rows, sightings, dict(skips), ranges)
+    return Sifted(number, shown(Path(file.path)), file.form, rows, sightings, dict(skips))
 
 
 def _row(sighting: Sighting, number: int, rules: Rules) -> tuple[object, ...]:
@@ -208,3 +214,31 @@ def _neighbour_row(sighting: Sighting, number: int, rules: Rules) -> tuple[objec
         sighting.ip, "front", word.value, sighting.at, sighting.kind, None, sighting.port, None, number, None,
         None, None, None, None, False,
     )  # fmt: skip
+
+
+def accounts_of(engine: Engine, sifted: list[Sifted]) -> dict[str, Any]:
+    """The report's part on the evidence: what became of each file, and what is odd about it."""
+    warnings = warnings_of(engine)
+    facts = {
+        row[0]: row[1:]
+        for row in engine.rows("SELECT file, addresses, of_sources, first_seen, last_seen FROM file_facts")
+    }
+    files = []
+    for file in sifted:
+        addresses, of_sources, first, last = facts.get(file.number, (0, 0, None, None))
+        files.append(
+            {
+                "path": file.path,
+                "form": file.form,
+                "rows": file.rows,
+                "sightings": file.sightings,
+                "addresses": addresses,
+                "of_sources": of_sources,
+                "first_seen": iso(first),
+                "last_seen": iso(last),
+                "skips": dict(sorted(file.skips.items())),
+                "warnings": warnings.get(file.number, []),
+            }
+        )
+    lost = sum(n for file in sifted for name, n in file.skips.items() if name not in NO_LOSS)
+    return {"files": files, "rows": sum(file.rows for file in sifted), "skipped": lost}

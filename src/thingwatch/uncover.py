@@ -11,20 +11,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from thingwatch import __version__
-from thingwatch.act import write_case, write_page
+from thingwatch.act import with_evidence, write_case, write_page
 from thingwatch.config import Settings
 from thingwatch.errors import ContradictionError, InputError
-from thingwatch.evidence import SIGHTINGS_SCHEMA, Sifted, gather
+from thingwatch.evidence import SIGHTINGS_SCHEMA, Sifted, accounts_of, gather
 from thingwatch.fingerprint import KINDS
 from thingwatch.fingerprint.readable import readable_hand, readable_keys, specimen
 from thingwatch.group import Join, group
-from thingwatch.identify import Networks, Rules, identify, name_sources, not_assessed, warnings_of
+from thingwatch.identify import Networks, Rules, identify, name_sources, not_assessed
 from thingwatch.judge import Facts, judge
 from thingwatch.kernel import Digest, Progress, digest_all, messages_at
 from thingwatch.model import Message, Reason
@@ -37,8 +35,6 @@ MAX_PORTRAITS = 1000  # campaigns described in report.json; campaigns.parquet li
 MAX_SPECIMENS = 240  # messages read again to be shown
 LURE_EXAMPLES = 12  # lures of a campaign shown with a specimen
 EXAMPLES = 12  # messages read again per campaign to name its keys
-EVIDENCE_FIELDS = ["what", "when", "where", "family", "bits"]
-NO_LOSS = ("not-a-source", "says-nothing")  # skips of evidence that has nothing to do with the campaigns
 
 
 class Witness(NamedTuple):
@@ -130,7 +126,7 @@ def _run(
         documents = _documents(engine, tallies, judged, things, paths, border, settings, messages)
         _explain_joins(joins, judged, documents)
         report = _report(engine, documents, digests, paths, settings, networks, messages)
-        report["evidence"] = _evidence(engine, sifted)
+        report["evidence"] = accounts_of(engine, sifted)
         _refuse_contradictions(documents)
         stages.done("profile", len(documents))
         _write_tables(engine, folder)
@@ -161,35 +157,6 @@ def _sift(
     else:
         engine.add("sightings", SIGHTINGS_SCHEMA.empty_table())
     return sifted
-
-
-def _evidence(engine: Engine, sifted: list[Sifted]) -> dict[str, Any]:
-    """What became of each file of evidence."""
-    warnings = warnings_of(engine)
-    facts = {
-        row[0]: row[1:]
-        for row in engine.rows("SELECT file, addresses, of_sources, first_seen, last_seen FROM file_facts")
-    }
-    files = []
-    for file in sifted:
-        addresses, of_sources, first, last = facts.get(file.number, (0, 0, None, None))
-        files.append(
-            {
-                "path": file.path,
-                "form": file.form,
-                "rows": file.rows,
-                "sightings": file.sightings,
-                "addresses": addresses,
-                "of_sources": of_sources,
-                "first_seen": iso(first),
-                "last_seen": iso(last),
-                "skips": dict(sorted(file.skips.items())),
-                "warnings": warnings.get(file.number, []),
-            }
-        )
-    # A row about somebody who sent none of this mail is no loss.
-    lost = sum(n for file in sifted for name, n in file.skips.items() if name not in NO_LOSS)
-    return {"files": files, "rows": sum(file.rows for file in sifted), "skipped": lost}
 
 
 class _Stages:
@@ -426,23 +393,10 @@ def _write_tables(engine: Engine, folder: Path) -> None:
     """The Parquet files of the case; see docs/tables.md for every column."""
     for name in ("messages", "campaigns", "waves", "keys"):
         engine.write_parquet(query("thingwatch.store", f"case_{name}"), folder / f"{name}.parquet")
-    pq.write_table(_sources(engine), folder / "sources.parquet", compression="zstd")
-
-
-def _sources(engine: Engine) -> pa.Table:
-    """sources.parquet: each source with the list of its evidence."""
-    sources = engine.arrow(query("thingwatch.store", "case_sources"))
-    entries = engine.arrow(query("thingwatch.store", "source_evidence")).combine_chunks()
-    # Both are in the same order, and an entry's source is always there: the lists are runs of the entries.
-    names = pa.table({name: entries[name] for name in ("campaign_id", "client_ip")})
-    runs = pc.binary_join_element_wise(names["campaign_id"], names["client_ip"], " ").combine_chunks()
-    keys = pc.binary_join_element_wise(sources["campaign_id"], sources["client_ip"], " ")
-    place = pc.index_in(runs, keys.combine_chunks()).to_numpy()
-    ends = np.searchsorted(place, np.arange(sources.num_rows), side="right")
-    offsets = pa.array(np.r_[0, ends], pa.int32())
-    parts = [entries[name].combine_chunks() for name in EVIDENCE_FIELDS]
-    lists = pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(parts, EVIDENCE_FIELDS))
-    return sources.append_column("evidence", lists)
+    sources, entries = (
+        engine.arrow(query("thingwatch.store", name)) for name in ("case_sources", "source_evidence")
+    )
+    pq.write_table(with_evidence(sources, entries), folder / "sources.parquet", compression="zstd")
 
 
 def _add_verdicts(engine: Engine, judged: list[_Judged]) -> None:

@@ -119,7 +119,7 @@ def test_claims_of_another_time_count_for_nothing(played: Path, before: Chances,
 
 
 def test_a_list_made_of_the_senders_is_no_sample(played: Path, before: Chances, tmp_path: Path) -> None:
-    """A "scan" that names nobody but this campaign's sources is named, and the comparison with neighbours is the same."""
+    """A "scan" that names nobody but this campaign's sources is named, and takes no part in the comparison."""
     claims = [("device.label", "router\tNETGEAR\tWNR2000")]
     file = forged(tmp_path / "chosen.jsonl", list(before), claims, "2013-12-28T00:00:00Z")
     report, _ = ran(played, tmp_path / "case", file)
@@ -142,9 +142,8 @@ def test_a_scan_speaks_only_of_what_it_scanned(played: Path, before: Chances, tm
         for ip in ips
     )
     file = tmp_path / "scan.xml"
-    file.write_text(
-        f'<?xml version="1.0"?><nmaprun scanner="nmap" args="nmap -sV 192.0.2.0/24" start="1388188800">{hosts}</nmaprun>'
-    )
+    head = '<?xml version="1.0"?><nmaprun scanner="nmap" args="nmap -sV 192.0.2.0/24" start="1388188800">'
+    file.write_text(f"{head}{hosts}</nmaprun>")
     report, after = ran(played, tmp_path / "case", file)
     row = next(file_ for file_ in report["evidence"]["files"] if file_["path"] == str(file))
     assert row["skips"] == {"outside-scan": 50}

@@ -52,18 +52,20 @@ class World:
         campaign: int = 1,
     ) -> World:
         """One source of one campaign."""
-        row = dict(client_ip=ip, messages=messages, first_seen=first, last_seen=last or first, campaign=campaign)
-        self.sources.append(row | dict(ptr_class=ptr_class, helo_class=helo_class, ptr=ptr, asn=asn))
+        sent = {"messages": messages, "first_seen": first, "last_seen": last or first, "campaign": campaign}
+        named = {"ptr_class": ptr_class, "helo_class": helo_class, "ptr": ptr, "asn": asn}
+        self.sources.append({"client_ip": ip} | sent | named)
         return self
 
     def says(
         self, item: str, value: str | None, ip: str = HOME, at: int | None = SENT, file: int = 0, **more: Any
     ) -> World:
         """One line of evidence, already read."""
-        line = dict(
-            client_ip=ip, item=item, value=None if value is None else place(item, value), seen_at=at, kind="banner",
-            said="", port=80, source="test", file=file, place=f"file{file}@{len(self.said) + 1}", ours=True,
-        )  # fmt: skip
+        number = None if value is None else place(item, value)
+        line = {
+            "client_ip": ip, "item": item, "value": number, "seen_at": at, "kind": "banner", "said": "", "port": 80,
+            "source": "test", "file": file, "place": f"file{file}@{len(self.said) + 1}", "ours": True,
+        }  # fmt: skip
         self.said.append(line | more)
         return self
 
@@ -84,13 +86,15 @@ class World:
         once = {row["client_ip"]: row for row in self.sources}.values()
         self._add(engine, "named_sources", once, client_ip=text, asn=number, ptr_class=text, helo_class=text)
         self._add(engine, "source_facts", once, client_ip=text, ptr=text)
-        verdicts = [dict(campaign=n, verdict=verdict) for n, verdict in self.verdicts.items()]
+        verdicts = [{"campaign": n, "verdict": verdict} for n, verdict in self.verdicts.items()]
         self._add(engine, "verdicts", verdicts, campaign=number, verdict=text)
         systems = [
-            dict(client_ip=ip, system=system, claims=claims, messages=messages)
+            {"client_ip": ip, "system": system, "claims": claims, "messages": messages}
             for ip, system, claims, messages in self.systems
         ]
-        self._add(engine, "source_systems", systems, client_ip=text, system=text, claims=text, messages=number)
+        self._add(
+            engine, "source_systems", systems, client_ip=text, system=text, claims=text, messages=number
+        )
         return engine
 
     def _add(self, engine: Engine, name: str, rows: Any = None, **columns: pa.DataType) -> None:
@@ -128,15 +132,17 @@ def assessed_by_hand(
     for name, value in values.items():
         columns[name] = np.broadcast_to(np.asarray(value, np.int8), count).copy()
     none = np.zeros(count, np.int8)
-    fresh = {name: none for name in items()}
+    fresh = dict.fromkeys(items(), none)
     number = np.arange(count, dtype=np.int64) % 40 + 64500 if asn is None else asn
     sent = np.ones(count, np.int64) if messages is None else messages
     rows = np.arange(count, dtype=np.intp)
     votes = Votes(columns, fresh, sent, number, none, ((0, 0),))
     addresses = [f"198.18.{row // 250}.{row % 250 + 1}" for row in range(count)]
+    seen = [(answered, scanned) for _, answered, scanned in (neighbours or {}).values()]
+    silent_named = any(2 * (scanned - answered) >= scanned > 0 for answered, scanned in seen)
     weighed = Weighed(
         addresses=addresses, asn=number, values=columns, fresh=fresh, age_days={}, claims=[""] * count, home=none,
         backgrounds=((0, 0),), fronts=none if fronts is None else fronts, neighbours=neighbours or {},
-        members={1: (rows, sent)}, attacks=frozenset({1}),
+        members={1: (rows, sent)}, attacks=frozenset({1}), silent_named=silent_named,
     )  # fmt: skip
     return weighed, Case(addresses, number, votes, rows)

@@ -40,11 +40,13 @@ def label(
         ("http.realm", "TP-LINK Wireless N Router WR841N", "router", "TP-Link", "WR841N"),
         ("ftp.banner", "220 Welcome to ASUS RT-AC68U FTP service.\r\n", "router", "ASUS", "RT-AC68U"),
         ("ssh.banner", "SSH-2.0-ROSSSH\r\n", "router", "MikroTik", ""),
-        ("http.title", "DiskStation&nbsp;-&nbsp;Synology&nbsp;DiskStation", "nas", "Synology", ""),
+        ("http.title", "DiskStation&nbsp;-&nbsp;Synology&nbsp;DiskStation", "nas", "Synology", "DiskStation"),
         ("snmp.sysobjectid", ".1.3.6.1.4.1.14988.1", "router", "MikroTik", ""),
         ("snmp.sysobjectid", "1.3.6.1.4.1.11.2.3.9.1", "printer", "HP", ""),
         ("upnp.device", "[Refrigerator] Samsung", "home_appliance", "Samsung", ""),
         ("sip.user_agent", "Yealink SIP-T46S 66.84.0.15", "voip", "Yealink", "T46S"),
+        ("http.title", "MyBookLive", "nas", "Western Digital", "MyBookLive"),
+        ("snmp.sysobjectid", "1.3.6.1.4.1.14823.1.2.45", "access_point", "Aruba", ""),
     ],
 )
 def test_a_text_names_its_device(kind: str, text: str, device_class: str, vendor: str, model: str) -> None:
@@ -64,6 +66,44 @@ def test_nothing_is_said_of_what_says_nothing() -> None:
     assert RULES.label("http.title", "My holiday photos") is None
     assert RULES.label("snmp.sysobjectid", "1.3.6.1.4.1.8072.3.2.10") is None  # any Linux
     assert RULES.label("snmp.sysobjectid", "1.3.6.1.4.1.171.10") is None  # D-Link: switches and cameras alike
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "parent", "vendor"),
+    [
+        ("http.server", "App-webs/", "thing", ""),
+        ("tls.issuer", "O=Hikvision", "thing", "Hikvision"),
+        ("http.realm", "NETGEAR", "thing", "NETGEAR"),
+        ("tls.subject", "O=Ubiquiti Networks Inc., CN=UBNT", "thing", "Ubiquiti"),
+        ("snmp.sysobjectid", "1.3.6.1.4.1.41112.1.6", "thing", "Ubiquiti"),
+        ("mdns.name", "Android TV", "thing", ""),
+        ("snmp.sysdescr", "Digi TransPort WR21-HX1B-DE1-XX Ser#:1", "thing", "Digi"),
+        ("tls.subject", "O=Fortinet", "infrastructure", "Fortinet"),
+        ("snmp.sysdescr", "PR:CS 1000 SW:NRS+SS_EM, Backup Server HW:HP DL360G7", "infrastructure", ""),
+        ("banner", "Microsoft Windows RPC", "conventional", "Microsoft"),
+        ("http.server", "Microsoft-HTTPAPI/2.0", "conventional", "Microsoft"),
+    ],
+)
+def test_a_class_is_earned(kind: str, text: str, parent: str, vendor: str) -> None:
+    """A maker of several kinds, or a program that several kinds run, gives what all of them are, and no class."""
+    found = RULES.label(kind, text)
+    assert found is not None
+    assert (found.device_class, found.parent, found.vendor) == (None, parent, vendor)
+
+
+@pytest.mark.parametrize("text", ["Asterisk PBX 13.14.1", "AudioCodes", "Blue Iris"])
+def test_what_anything_may_run_says_nothing(text: str) -> None:
+    """A program of rented servers, PCs and boxes alike, or a maker from desk to exchange, earns no word."""
+    assert RULES.label("banner", text) is None
+
+
+def test_a_brand_in_a_title_stands_alone() -> None:
+    """A device adds "login" to its name; who adds a word of the world sells it. A model speaks for itself."""
+    for title in ("Xfinity", "Xfinity Login", "IP Camera Viewer 2.1", "Fronius"):
+        assert RULES.label("http.title", title) is not None, title
+    for title in ("Xfinity Mobile", "Live Webcam Alps", "Fronius International", "Solar inverter repair"):
+        assert RULES.label("http.title", title) is None, title
+    assert RULES.label("http.title", "LG OLED55C8PLA in my bedroom") is not None
 
 
 def test_a_modem_is_read_by_its_fields() -> None:

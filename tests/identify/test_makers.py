@@ -56,7 +56,9 @@ def test_who_made_the_card(address: str, value: str | None) -> None:
     assert maker_value(address) == value
 
 
-@pytest.mark.parametrize("name", ["AVM GmbH", "Hangzhou Hikvision Digital Technology Co.,Ltd.", "Espressif Inc."])
+@pytest.mark.parametrize(
+    "name", ["AVM GmbH", "Hangzhou Hikvision Digital Technology Co.,Ltd.", "Espressif Inc."]
+)
 def test_makers_of_things_by_name(name: str) -> None:
     """Names are found in any case, with what the registry writes around them."""
     assert makers._of_maker(name) == makers._of_maker(name.upper()) == "thing_maker"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_tables import DAY, SENT, World
+from small_tables import DAY, SENT, World, known_networks
 
 from thingwatch.identify.likelihood import ORIGINS
 from thingwatch.identify.mixture import NAT_PC
@@ -15,9 +15,13 @@ from thingwatch.identify.portrayal import MAX_EXAMPLES, Portrayal
 from thingwatch.identify.share import Assessment, assess
 from thingwatch.identify.sources import identify
 from thingwatch.identify.weigh import Case
-from thingwatch.store import Engine
 
-ROUTER: dict[str, Any] = {"device_class": "router", "vendor": "Netgear", "model": "WNR2000", "confidence": 0.9}
+ROUTER: dict[str, Any] = {
+    "device_class": "router",
+    "vendor": "Netgear",
+    "model": "WNR2000",
+    "confidence": 0.9,
+}
 CAMERA: dict[str, Any] = {"device_class": "ip_camera", "vendor": "Acme", "model": "", "confidence": 0.8}
 THINGS, PCS = 24, 36
 
@@ -39,11 +43,13 @@ def street() -> World:
             world.says("tcp_syn", "windows", address(n), kind="tcp.syn", said="another SYN")
         if n != THINGS - 1:
             device = CAMERA if n < 3 else ROUTER
-            world.says("front", "thing", address(n), kind="device.label", said="a label", port=80, file=1, **device)
+            world.says(
+                "front", "thing", address(n), kind="device.label", said="a label", port=80, file=1, **device
+            )
     return world
 
 
-Drawn = tuple[Assessment, Case, Portrayal, Engine]
+Drawn = tuple[Assessment, Case]
 
 
 @pytest.fixture(scope="module")
@@ -56,22 +62,25 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drawn]:
     for n in range(THINGS, THINGS + 5):
         world.says("front", None, address(n), kind="exposure", said="telnet_open", port=23, file=1)
     engine, weighed = world.weighed(tmp_path_factory.mktemp("street"))
-    engine.make("thingwatch.identify", "source_labels")
-    portrayal = Portrayal(engine, ["syn.log", "scan.csv"], lambda kind, value: None)
-    case = weighed.of(1)
-    assessment = assess(weighed, case, 1)
-    portrayal.add(assessment, case)
-    yield assessment, case, portrayal, engine
-    engine.close() if hasattr(engine, "close") else None
+    with engine:
+        engine.make("thingwatch.identify", "source_labels")
+        portrayal = Portrayal(engine, ["syn.log", "scan.csv"], lambda kind, value: None)
+        case = weighed.of(1)
+        assessment = assess(weighed, case, 1)
+        portrayal.add(assessment, case)
+        yield assessment, case
 
 
 def test_classes_count_the_things_that_earned_one(drawn: Drawn) -> None:
-    """Of the things, those with a maker's name have a class, the others are counted; PCs behind routers are no routers."""
+    """Things with a maker's name have a class, the other things are counted; PCs behind routers are no routers."""
     document = drawn[0].document
     assert document["by_device_class"] == {"router": 20, "ip_camera": 3}
     assert document["class_not_earned"] == 1
     assert document["counts"]["identified_others"] > 0
-    rows = {(d["device_class"], d["vendor"], d["model"]): (d["sources"], d["messages"]) for d in document["devices"]}
+    rows = {
+        (d["device_class"], d["vendor"], d["model"]): (d["sources"], d["messages"])
+        for d in document["devices"]
+    }
     assert rows == {("router", "Netgear", "WNR2000"): (20, 39), ("ip_camera", "Acme", ""): (3, 6)}
 
 
@@ -96,9 +105,11 @@ def test_classes_count_the_things_that_earned_one(drawn: Drawn) -> None:
 def test_a_class_is_earned_by_sender_maker_and_freshness(
     tmp_path_factory: pytest.TempPathFactory, change: dict[str, Any], origin: str, seen: bool, earned: bool
 ) -> None:
-    """Each condition alone, missing, takes the class away: a thing, seen to send, a maker's name, a sure and fresh label,
-    a class that names something."""
-    engine, _ = World().source().says("front", "thing", **ROUTER | change).weighed(tmp_path_factory.mktemp("one"))
+    """Each condition that is missing takes the class away: a thing, seen to send, a maker's name, a label that is sure
+    and fresh, a class that names something."""
+    engine, _ = (
+        World().source().says("front", "thing", **ROUTER | change).weighed(tmp_path_factory.mktemp("one"))
+    )
     engine.make("thingwatch.identify", "source_labels")
     portrayal = Portrayal(engine, [""], lambda kind, value: None)
     assert (portrayal.earned("198.51.100.7", origin, seen) is not None) == earned
@@ -108,9 +119,13 @@ def test_a_class_is_earned_by_sender_maker_and_freshness(
 def test_the_surest_text_names_the_device(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A label with a maker goes before a surer one without, then the fresher; makers are spelt as most spell them."""
     world = World().source().says("front", "thing", **ROUTER | {"vendor": "", "confidence": 0.95})
-    world.says("front", "thing", at=SENT - 4 * DAY, **CAMERA | {"confidence": 0.95}).says("front", "thing", **ROUTER)
+    world.says("front", "thing", at=SENT - 4 * DAY, **CAMERA | {"confidence": 0.95}).says(
+        "front", "thing", **ROUTER
+    )
     for n in range(3):
-        world.source(f"198.51.100.{n + 20}").says("front", "thing", f"198.51.100.{n + 20}", **ROUTER | {"vendor": "NETGEAR"})
+        world.source(f"198.51.100.{n + 20}").says(
+            "front", "thing", f"198.51.100.{n + 20}", **ROUTER | {"vendor": "NETGEAR"}
+        )
     engine, _ = world.weighed(tmp_path_factory.mktemp("spelt"))
     engine.make("thingwatch.identify", "source_labels")
     fronts = Portrayal(engine, [""], lambda kind, value: None).fronts
@@ -131,8 +146,8 @@ def test_examples_are_the_telling_ones(drawn: Drawn) -> None:
 
 
 def test_the_bits_add_up(drawn: Drawn) -> None:
-    """Where it starts and every piece, as printed, give the sum as printed; and the sum is near what the chances say."""
-    assessment, case, _, _ = drawn
+    """Start and pieces, as printed, give the sum as printed; and the sum is near what the chances say."""
+    assessment, case = drawn
     assert assessment.found is not None
     for example in assessment.document["examples"]:
         total = example["start_bits"] + sum(piece["bits"] for piece in example["pieces"])
@@ -148,7 +163,7 @@ def test_the_bits_add_up(drawn: Drawn) -> None:
 
 
 def test_every_piece_says_where_it_stands(drawn: Drawn) -> None:
-    """A piece names file and line, time and age, and the words that stand there; what the mail itself says has no file."""
+    """A piece names file and line, time and age, and the words that stand there."""
     pieces = [piece for example in drawn[0].document["examples"] for piece in example["pieces"]]
     syn = next(piece for piece in pieces if piece["what"] == "tcp_syn: linux_small")
     assert syn["value"] == "a SYN"
@@ -168,7 +183,7 @@ def test_exposures_of_things_and_of_nobody_else(drawn: Drawn) -> None:
 
 def test_networks_count_what_was_judged(drawn: Drawn) -> None:
     """By operator: how many sources were judged, and how many of those are things; unknown operators are left out."""
-    assessment, case, _, _ = drawn
+    assessment, case = drawn
     by_network = assessment.document["by_network"]
     assert set(by_network) == {"64500", "64501"}
     assert sum(row["things"] for row in by_network.values()) == THINGS
@@ -183,7 +198,7 @@ def test_all_of_it_as_tables(tmp_path_factory: pytest.TempPathFactory) -> None:
     world = street().source("198.51.100.200", campaign=2)
     world.verdicts = {1: "attack", 2: "bulk"}
     engine, _ = world.weighed(tmp_path_factory.mktemp("tables"))
-    documents = identify(engine, _networks(), ["a", "b"], lambda kind, value: None, 1)
+    documents = identify(engine, known_networks({}), ["a", "b"], lambda kind, value: None, 1)
     assert set(documents) == {1}
     rows = engine.rows("SELECT client_ip, origin, device_class, p_thing_self + p_thing_relay + p_nat_pc + p_mobile"
                        " + p_server FROM source_origins")  # fmt: skip
@@ -191,10 +206,8 @@ def test_all_of_it_as_tables(tmp_path_factory: pytest.TempPathFactory) -> None:
     assert all(total == pytest.approx(1, abs=1e-3) for *_, total in rows)
     assert {origin for _, origin, device, _ in rows if device} == {"thing_self"}
     votes = engine.rows("SELECT item, count(*), min(what) FROM source_votes GROUP BY item ORDER BY item")
-    assert [(item, n) for item, n, _ in votes] == [("front", THINGS + PCS + 1), ("smtp_rtt", THINGS + PCS), ("tcp_syn", THINGS + PCS)]
-
-
-def _networks() -> Any:
-    from small_tables import known_networks
-
-    return known_networks({})
+    assert [(item, n) for item, n, _ in votes] == [
+        ("front", THINGS + PCS + 1),
+        ("smtp_rtt", THINGS + PCS),
+        ("tcp_syn", THINGS + PCS),
+    ]

@@ -125,7 +125,11 @@ def test_only_texts_are_read_by_the_rules() -> None:
 def test_every_family_listed_is_one_of_its_kind() -> None:
     """Each name of the taxonomy is read as what it is listed under, with a version behind it too."""
     families = taxonomy()["infection_families"]
-    for listed, value in (("thing", "thing_family"), ("windows_pc", "windows_family"), ("server", "server_family")):
+    for listed, value in (
+        ("thing", "thing_family"),
+        ("windows_pc", "windows_family"),
+        ("server", "server_family"),
+    ):
         for name in families[listed]:
             assert {family_of(name), family_of(name.upper() + ".b"), family_of(f"win32.{name}")} == {value}
 

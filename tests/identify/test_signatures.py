@@ -73,6 +73,9 @@ WEB_SITES = [
     "Orbi Kids", "Laser Printer Cartridges", "Jet Direct Couriers", "Video Server Status", "Hikvision Partner",
     "Wiki - Switch", "Router (React) example", "Broadband Britain", "Cable TV Listings", "Frontier Airlines",
     "Spectrum News", "Element | Sign in", "Vera Bradley", "Fritz Haber Institute", "Archer School",
+    "Hikvision Europe", "NETGEAR Community", "ADSL Tarife im Vergleich", "Smart Home 24 - Onlineshop",
+    "Live Webcam Alps", "Home Gateway to the world", "Solar inverter service", "Netatmo - Weather",
+    "Swisscom Internet-Box Hilfe", "Xfinity Mobile", "Freebox : la box internet de Free", "Victron Energy",
 ]  # fmt: skip
 MAIL_HOSTS = [
     ("smtp.banner", "220 mail.synology.example ESMTP Postfix"),

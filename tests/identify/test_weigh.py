@@ -31,15 +31,20 @@ def fresh_of(engine: Engine) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    ("ptr_class", "kind"), [("server", "static"), ("generic", "cable"), ("end-user", "dynamic"), ("none", "dynamic")]
+    ("ptr_class", "kind"),
+    [("server", "static"), ("generic", "cable"), ("end-user", "dynamic"), ("none", "dynamic")],
 )
-def test_a_line_keeps_its_household_as_long_as_its_kind_does(tmp_path: Path, ptr_class: str, kind: str) -> None:
+def test_a_line_keeps_its_household_as_long_as_its_kind_does(
+    tmp_path: Path, ptr_class: str, kind: str
+) -> None:
     """A named server's address is believed for months, a household's for days."""
     engine, _ = World().source(ptr_class=ptr_class).weighed(tmp_path)
     assert engine.rows("SELECT tau_days FROM spans") == [(TAU_DAYS[kind],)]
 
 
-@pytest.mark.parametrize(("said", "kind"), [("shared", "shared"), ("mobile", "shared"), ("business", "static")])
+@pytest.mark.parametrize(
+    ("said", "kind"), [("shared", "shared"), ("mobile", "shared"), ("business", "static")]
+)
 def test_a_carriers_shared_address_keeps_nobody(tmp_path: Path, said: str, kind: str) -> None:
     """Whatever its name says: where a list calls a line shared or mobile, its households change within the hour."""
     world = World().source(ptr_class="server").says("", None, kind="network.type", said=said)
@@ -61,6 +66,7 @@ def test_a_span_covers_all_campaigns_but_bulk(tmp_path: Path) -> None:
     ("at", "days"),
     [
         (SENT, 0.0),
+        (SENT - DAY // 2, 0.0),
         (SENT - DAY, 0.0),
         (SENT + 3 * DAY, 0.0),
         (SENT - 11 * DAY, 10.0),
@@ -129,7 +135,9 @@ def test_the_freshest_word_counts_then_the_most_lines(tmp_path: Path) -> None:
     for _ in range(10):
         world.says("tcp_syn", "linux_small", at=SENT - 10 * DAY)
     world.says("tcp_syn", "windows")
-    world.says("tcp_syn", "linux_small", OTHER).says("tcp_syn", "windows", OTHER).says("tcp_syn", "windows", OTHER)
+    world.says("tcp_syn", "linux_small", OTHER).says("tcp_syn", "windows", OTHER).says(
+        "tcp_syn", "windows", OTHER
+    )
     engine, weighed = world.weighed(tmp_path)
     assert votes_of(engine) == {"tcp_syn": place("tcp_syn", "windows")}
     assert votes_of(engine, OTHER) == {"tcp_syn": place("tcp_syn", "windows")}
@@ -153,12 +161,12 @@ def test_what_only_answers_is_no_vote(tmp_path: Path) -> None:
 
 def test_every_vote_has_the_line_behind_it(tmp_path: Path) -> None:
     """The proof is a line that says what the vote says: the freshest, with its place and time."""
-    world = World().source()
-    world.says("tcp_syn", "windows", at=SENT - 6 * DAY, said="old").says("tcp_syn", "windows", said="new")
-    world.says("tcp_syn", "apple", said="another")
+    world = World().source().says("tcp_syn", "apple", said="another")
+    world.says("tcp_syn", "windows", at=SENT - 6 * DAY, said="old")
+    world.says("tcp_syn", "windows", said="new").says("tcp_syn", "windows", said="once more")
     engine, _ = world.weighed(tmp_path)
     assert engine.rows("SELECT item, said, seen_at, place, age_days FROM proofs") == [
-        ("tcp_syn", "new", SENT, "file0@2", 0.0)
+        ("tcp_syn", "new", SENT, "file0@3", 0.0)
     ]
 
 
@@ -220,7 +228,9 @@ def test_three_makers_at_one_port_contradict_each_other(tmp_path: Path) -> None:
     """One port is one device's: three makers there are odd, at three ports they are a household."""
     world = World().source()
     for n, vendor in enumerate(("Acme", "Beta", "Gamma")):
-        world.says("front", "thing", file=1, vendor=vendor).says("front", "thing", file=2, vendor=vendor, port=80 + n)
+        world.says("front", "thing", file=1, vendor=vendor).says(
+            "front", "thing", file=2, vendor=vendor, port=80 + n
+        )
     assert odd(world, tmp_path) == {1: {"contradicting-makers": 3}}
 
 
@@ -228,7 +238,9 @@ def test_a_file_of_another_time_is_named(tmp_path: Path) -> None:
     """Many lines that hardly speak of the same household make a file odd, if they are a fifth of it."""
     world = World().source(ptr_class="server").source(OTHER)
     for n in range(MANY_OLD):
-        world.says("front", "thing", OTHER, SENT - 90 * DAY, file=1).says("front", "thing", OTHER, SENT - 90 * DAY, file=2)
+        world.says("front", "thing", OTHER, SENT - 90 * DAY, file=1).says(
+            "front", "thing", OTHER, SENT - 90 * DAY, file=2
+        )
         for _ in range(5):
             world.says("front", "thing", HOME if n % 2 else OTHER, file=2)
     named = odd(world, tmp_path)
@@ -281,7 +293,7 @@ def test_the_borders_own_word_for_the_system_is_a_vote(tmp_path: Path) -> None:
 
 
 def test_who_watched_and_saw_one_system_saw_one(tmp_path: Path) -> None:
-    """Where somebody noted shared addresses, a source seen without that note had one system; unseen ones stay unseen."""
+    """Where somebody noted shared addresses, a source seen without that note had one system; others stay unseen."""
     world = World().source().source(OTHER).source("198.51.100.9")
     world.says("ip_sharing", "several").says("tcp_syn", "windows", OTHER)
     _, weighed = world.weighed(tmp_path)
@@ -293,7 +305,7 @@ def test_who_watched_and_saw_one_system_saw_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("others", "heard"), [("other", True), ("windows", False)])
 def test_a_claim_tells_only_where_claims_differ(tmp_path: Path, others: str, heard: bool) -> None:
-    """Windows claimed over another system's SYN is a mismatch; where the whole campaign claims it, it is the template."""
+    """Windows claimed over another system's SYN is a mismatch; where all of a campaign claim it, the template does."""
     world = World()
     for n in range(8):
         ip = f"198.51.100.{n + 1}"
@@ -313,7 +325,9 @@ def test_where_the_silent_are_named_seen_means_scanned(tmp_path: Path) -> None:
         world.neighbour("198.51.7.1", "thing").neighbour("198.51.7.2", silent).neighbour("198.51.7.3", silent)
         _, weighed = world.weighed(tmp_path)
         found = weighed.comparison(weighed.of(1))
-        return (found.cases, found.controls) if found.silent_named is (silent == "none_seen") else (None, None)
+        return (
+            (found.cases, found.controls) if found.silent_named is (silent == "none_seen") else (None, None)
+        )
 
     assert compared("none_seen") == ({64500: (1, 2)}, {64500: (1, 3)})
     assert compared(None) == ({64500: (1, 2)}, {64500: (1, 3)})
@@ -327,7 +341,12 @@ def test_networks_are_sorted_by_what_their_homes_show(tmp_path: Path) -> None:
     no background."""
 
     def homes(second: str) -> Any:
-        world = World().source("198.51.1.1", asn=64501).source("198.51.2.1", asn=64502).source("198.51.3.1", asn=64503)
+        world = (
+            World()
+            .source("198.51.1.1", asn=64501)
+            .source("198.51.2.1", asn=64502)
+            .source("198.51.3.1", asn=64503)
+        )
         for n in range(ENOUGH_SCANNED + 40):
             octet = n % 120
             world.neighbour(f"198.51.1{n // 120}.{octet}", "thing" if n % 10 == 0 else second)

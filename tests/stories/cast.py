@@ -191,6 +191,12 @@ class Post:
         self.dice = Random(name)  # noqa: S311 - a story needs no secrets
         self.lines = Lines(self.dice)
         self.mails: list[Passing] = []
+        self.evidence: list[dict[str, Any]] = []  # sightings in the program's own form, see docs/evidence.md
+
+    def witness(self, line: Line, time: str, kind: str, value: str) -> None:
+        """Somebody saw *kind* of *value* at *line*."""
+        row = {"ip": line.client_ip, "time": time, "kind": kind, "value": value, "source": "story"}
+        self.evidence.append(row)
 
     def send(
         self,

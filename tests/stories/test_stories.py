@@ -18,7 +18,7 @@ from stories.cast import Found, Post, everybody, ranges
 
 from thingwatch.config import Settings
 from thingwatch.identify import Networks
-from thingwatch.uncover import uncover
+from thingwatch.uncover import Witness, uncover
 
 HERE = Path(__file__).parent
 STORIES = sorted(path.parent for path in HERE.glob("[0-9][0-9]-*/story.py"))
@@ -29,6 +29,15 @@ def belongs(names: list[tuple[str, int]]) -> dict[str, str]:
     return {role: ranges(n for r, n in names if r == role) for role in sorted({r for r, _ in names})}
 
 
+def senders(things: dict[str, Any]) -> dict[str, Any]:
+    """What a story with evidence expects of the senders; shares to the percent, which is what a story is about."""
+    share = things["share_of_messages"]
+    kept = ("status", "naive_by_banner", "naive", "by_device_class")
+    return {name: things[name] for name in kept} | {
+        "share": [round(share[end], 2) for end in ("low", "high")]
+    }
+
+
 def outcome(folder: Path, tmp_path: Path) -> tuple[dict[str, Any], Found]:
     """Run the story in *folder* and give what expected.json holds."""
     post = Post(folder.name)
@@ -37,7 +46,10 @@ def outcome(folder: Path, tmp_path: Path) -> tuple[dict[str, Any], Found]:
     (tmp_path / "mail.mbox").write_bytes(box)
     settings = Settings().changed(workers=1)
     networks = Networks.load(tmp_path)
-    report = uncover([tmp_path / "mail.mbox"], tmp_path / "case", settings, networks).report
+    seen = tmp_path / "seen.jsonl"
+    seen.write_text("".join(json.dumps(row) + "\n" for row in post.evidence), encoding="utf-8")
+    witness = Witness([seen] if post.evidence else [])
+    report = uncover([tmp_path / "mail.mbox"], tmp_path / "case", settings, networks, witness=witness).report
     rows = pq.read_table(tmp_path / "case" / "messages.parquet").to_pylist()
     assert len(rows) == len(roles)
     counted: dict[str, int] = {}
@@ -60,6 +72,7 @@ def outcome(folder: Path, tmp_path: Path) -> tuple[dict[str, Any], Found]:
                 "belongs": belongs(mine),
                 "reasons": sorted(reason["name"] for reason in doc["reasons"]),
                 "joined_by": sorted({r["name"] for join in doc["joined"] for r in join["reasons"]}),
+                **({"things": senders(doc["things"])} if post.evidence else {}),
             }
         )
     campaigns.sort(key=lambda c: (c["verdict"], -c["messages"], json.dumps(c["belongs"])))

@@ -143,10 +143,15 @@ def client_traits(message: Message) -> ClientTraits:
     )
 
 
-# Programs that run on one kind of system only, by what they call themselves. A claim, and easily forged.
+# Programs that run on one kind of system only, by what they call themselves. A claim, and easily forged. Outlook runs
+# on telephones and on the Mac too and says so there, so they are asked first.
 _CLAIMS = (
-    (b"windows", re.compile(rb"outlook|windows|the bat!|incredimail|foxmail|eudora.{0,20}win|pegasus|becky", re.I)),
-    (b"apple", re.compile(rb"apple mail|iphone mail|ipad mail|macoutlook|entourage|macos|mac os", re.I)),
+    ("other", re.compile(rb"android|blackberry|symbian", re.I)),
+    ("apple", re.compile(rb"apple mail|iphone|ipad|outlook-ios|macoutlook|entourage|macos|mac os", re.I)),
+    (
+        "windows",
+        re.compile(rb"outlook|windows|the bat!|incredimail|foxmail|eudora.{0,20}win|pegasus|\bbecky\b", re.I),
+    ),
 )
 
 
@@ -155,10 +160,9 @@ def claimed_system(mailer: bytes) -> str:
     """The system a mail's program says it runs on: "windows", "apple", "other", or "" where it names no program."""
     if not mailer:
         return ""
-    # Outlook for the Mac says so; ask for it first.
-    for name, pattern in reversed(_CLAIMS):
+    for name, pattern in _CLAIMS:
         if pattern.search(mailer):
-            return name.decode()
+            return name
     return "other"
 
 

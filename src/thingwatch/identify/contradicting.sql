@@ -6,6 +6,6 @@ FROM (
     FROM sightings
     WHERE ours AND vendor <> ''
     GROUP BY file, client_ip, port
-    HAVING count(DISTINCT vendor) >= 3
+    HAVING count(DISTINCT lower(vendor)) >= 3
 ) AS x
 GROUP BY file

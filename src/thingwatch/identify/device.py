@@ -1,7 +1,8 @@
 """Which device answers there: texts a host shows to strangers → Label.
 
 A rule that names vendor and kind of device speaks before a word for a kind ("IP camera"), and that before a
-program small boxes run ("RomPager"), which tells a thing and not which. The doubtful case is a general program
+program small boxes run ("RomPager"), which tells a thing and not which. A maker of several kinds gives what all of
+them are, and no class: a class must be earned. The doubtful case is a general program
 (Apache, OpenSSH on Debian): it says infrastructure, weakly, and never that a thing is not there, because network
 storage and cameras run some of them too.
 
@@ -42,7 +43,7 @@ MATCHED_CHARS = 80
 NAME_CHARS = 60  # of a vendor or a model
 
 WEAK = 0.75  # below: a general word or program; Recog may know better
-BRAND = 0.9  # up to here: lists of makers and of words, which sites for people hold as well
+BRAND = 0.95  # up to here a rule may rest on a brand or a word, which sites for people bear as well
 WORD_CONFIDENCE = 0.85  # another program's own verdict, whose grounds we do not see
 AGREED_CONFIDENCE = 0.93
 DOCSIS_CONFIDENCE = 0.95
@@ -122,13 +123,8 @@ class Rules:
                 return None
             matched, groups, _ = self._patterns.read(place, data)
             model = next((text for name, text in sorted(groups.items()) if name.startswith("model")), "")
-            if (
-                kind == "http.title"
-                and rule.parent == "thing"
-                and rule.confidence <= BRAND
-                and not any(char.isdigit() for char in model)
-                and says_more(text, matched)
-            ):
+            sold = kind == "http.title" and _needs_proof(rule, model)
+            if sold and says_more(self._patterns.without(place, data), rule.vendor):
                 continue
             return Label(
                 rule.device_class,
@@ -218,7 +214,7 @@ def _docsis_label(fields: dict[str, str], label: Label | None) -> Label:
 
 
 def _object_label(value: str) -> Label | None:
-    """The longest known prefix of a sysObjectID; None where its owner builds too many kinds of device."""
+    """The longest known prefix of a sysObjectID; None where what its owner builds has no parent in common."""
     number = value.strip().partition(" ")[0].lstrip(".").removeprefix(_ENTERPRISE_ROOT)
     parts = number.split(".", 12)[:12]
     for length in range(len(parts), 0, -1):
@@ -233,6 +229,11 @@ def _object_label(value: str) -> Label | None:
         parent = PARENT_OF.get(kind, kind)
         return Label(device_class, parent, vendor, "", OBJECT_CONFIDENCE, rule, _shown(value))
     return None
+
+
+def _needs_proof(rule: Signature, model: str) -> bool:
+    """Whether a title could be of a site about things: it names a brand or a kind, and no model."""
+    return rule.parent == "thing" and rule.confidence <= BRAND and not any(char.isdigit() for char in model)
 
 
 def _maker(text: str) -> str:

@@ -4,6 +4,6 @@ CREATE OR REPLACE TABLE file_votes AS
 SELECT client_ip, file, family
 FROM (
     SELECT client_ip, file, family, row_number() OVER (PARTITION BY client_ip, file ORDER BY rank, family) AS place
-    FROM (SELECT DISTINCT client_ip, file, family, rank FROM weighed WHERE foreign_word) AS x
+    FROM (SELECT DISTINCT client_ip, file, family, rank FROM weighed WHERE foreign_word AND fresh >= $least_fresh) AS x
 ) AS y
 WHERE place = 1

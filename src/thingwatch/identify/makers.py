@@ -18,15 +18,15 @@ MAX_ROWS = 200_000  # the registry has about 40,000
 
 # Makers that sell little else than things, and those of cards in computers. Makers of both say nothing.
 _THINGS = re.compile(
-    r"hikvision|dahua|axis communications|tp-link|d-link|zyxel|avm |mikrotik|routerboard|ubiquiti|netgear|sagemcom|"
+    r"\b(?:hikvision|dahua|axis communications|tp-link|d-link|zyxel|avm|mikrotik|routerboard|ubiquiti|netgear|sagemcom|"
     r"technicolor|arcadyan|zte corp|tenda|fiberhome|sercomm|compal broadband|hitron|ubee|arris|pace plc|"
     r"synology|qnap|sonos|roku|nest labs|ring llc|reolink|foscam|xiongmai|vivotek|mobotix|amcrest|"
-    r"signify|philips lighting|espressif|tuya|shelly|fritz|draytek|mediatrix|grandstream|yealink|snom",
+    r"signify|philips lighting|espressif|tuya|shelly|fritz|draytek|mediatrix|grandstream|yealink|snom)\b",
     re.I,
 )
 _COMPUTERS = re.compile(
-    r"intel corporate|dell inc|hewlett.packard|hp inc|lenovo|micro-star|giga-byte|realtek|"
-    r"super micro|vmware|acer|fujitsu|clevo|pegatron|quanta|wistron|liteon|hon hai",
+    r"\b(?:intel corporate|dell inc|hewlett.packard|hp inc|lenovo|micro-star|giga-byte|realtek|"
+    r"super micro|vmware|acer|fujitsu|clevo|pegatron|quanta|wistron|liteon|hon hai)\b",
     re.I,
 )
 

@@ -39,6 +39,7 @@ from thingwatch.identify.likelihood import (
 BURN_IN = 80  # sweeps thrown away; shares settle within 30
 SHORT_BURN_IN = 30  # the same where it begins at an earlier answer
 SWEEPS = 320  # kept
+SPLIT = 5.0  # sources' worth of belief that things are relays as often as senders themselves
 FIRST_COVERED = 0.7  # chance that a scan looked at an address, before the first sweep
 # Correlation of our mistakes about two sources of one network: one provider, one kind of router.
 SHARED_ERROR = 0.025
@@ -176,7 +177,7 @@ class _Sampler:
             for k, item in enumerate(told)
         ]
         # A scan that names the silent leaves nothing to guess: who is on no list was not looked at.
-        silent_named = FRONT in values and bool((values[FRONT] == SILENT).any())
+        silent_named = FRONT in values and self._most_silent(votes.values[FRONT])
         self._guessing = not silent_named and any(item.lists for item in told)
         self._sources = np.bincount(self._pattern, minlength=len(patterns))
         self._sent = np.bincount(self._pattern, weights=votes.messages, minlength=len(patterns))
@@ -188,6 +189,11 @@ class _Sampler:
         cell, place = np.unique(network.ravel() * len(patterns) + self._pattern, return_inverse=True)
         self._cell_network, self._cell_pattern = cell // max(1, len(patterns)), cell % max(1, len(patterns))
         self._cell_sent = np.bincount(place.ravel(), weights=votes.messages, minlength=len(cell))
+
+    @staticmethod
+    def _most_silent(fronts: NDArray[np.int8]) -> bool:
+        """Whether the scans name the silent: of homes, most are. One silent line among many answers is no such scan."""
+        return bool(2 * (fronts == SILENT).sum() >= (fronts != UNSEEN).sum())
 
     def run(self, sweeps: int, start: Mixture | None = None) -> Mixture:
         shares = PRIOR / PRIOR.sum() if start is None else start.shares.mean(axis=0)
@@ -212,7 +218,7 @@ class _Sampler:
                 kept.append(self._volume(p))
                 for name, table in tables.items():
                     mean[name] += table
-            shares = np.maximum(self._dice.dirichlet(PRIOR + number.sum(axis=0)), 1e-9)
+            shares = self._shares(number.sum(axis=0))
             covered = self._covered(number, looked)
             tables = self._tables(tables, number, looked)
             backgrounds = self._drawn_backgrounds()
@@ -221,6 +227,16 @@ class _Sampler:
             np.array(kept),
             {name: table / sweeps for name, table in mean.items()},
         )
+
+    def _shares(self, number: Floats) -> Floats:
+        """The shares given who is what. Things themselves and relays are split apart from the rest: where nothing seen
+        parts the two, the split stays its prior's, and neither takes all."""
+        whole = self._dice.dirichlet(
+            np.r_[PRIOR[THING].sum(), PRIOR[~THING]] + np.r_[number[THING].sum(), number[~THING]]
+        )
+        relays = self._dice.beta(SPLIT + number[1], SPLIT + number[0])
+        shares = np.r_[whole[0] * (1 - relays), whole[0] * relays, whole[1:]]
+        return np.asarray(np.maximum(shares, 1e-9))
 
     def _logs(
         self, tables: dict[str, Floats], covered: float, backgrounds: Floats | None

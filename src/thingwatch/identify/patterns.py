@@ -53,17 +53,25 @@ class PatternSet:
 
     def read(self, place: int, data: bytes) -> tuple[str, dict[str, str], tuple[str, ...]]:
         """What the pattern at *place* matched in *data*: the whole, its named groups that matched, all groups."""
-        reader = self._readers.get(place)
-        if reader is None:
-            reader = re2.compile(self._patterns[place].encode(), self._options)
-            if len(self._readers) < MAX_READERS:
-                self._readers[place] = reader
+        reader = self._reader(place)
         match = reader.search(data)
         if match is None:
             return "", {}, ()
         groups = tuple(_text(group) for group in match.groups())
         names = {name.decode(): groups[index - 1] for name, index in reader.groupindex.items()}
         return _text(match.group()), {name: text for name, text in names.items() if text}, groups
+
+    def without(self, place: int, data: bytes) -> str:
+        """*data* without all that the pattern at *place* matches in it."""
+        return _text(self._reader(place).sub(b" ", data))
+
+    def _reader(self, place: int) -> re2._Regexp:
+        reader = self._readers.get(place)
+        if reader is None:
+            reader = re2.compile(self._patterns[place].encode(), self._options)
+            if len(self._readers) < MAX_READERS:
+                self._readers[place] = reader
+        return reader
 
 
 def check_pattern(pattern: str) -> str:

@@ -20,7 +20,7 @@ from thingwatch.identify.likelihood import CAP, FRESHNESS, ORIGINS, REST, THING,
 from thingwatch.identify.mixture import Mixture, item_logs
 from thingwatch.identify.share import SURE_CLASS, Assessment
 from thingwatch.identify.signature import PARENT_OF
-from thingwatch.identify.weigh import SENDER_ITEMS, Case
+from thingwatch.identify.weigh import SENDER_VALUES, Case, shows
 from thingwatch.model import Label, Sighting
 from thingwatch.store import Engine
 
@@ -78,9 +78,7 @@ class Portrayal:
     def add(self, assessment: Assessment, case: Case) -> None:
         """Complete the document with devices, examples, exposures and networks."""
         document, origins, found = assessment.document, assessment.origins, assessment.found
-        sender = np.zeros(len(origins), dtype=bool)
-        for name in SENDER_ITEMS:
-            sender |= case.votes.values[name] != UNSEEN
+        sender = shows(case.votes.values, SENDER_VALUES)
         devices: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
         classes: Counter[str] = Counter()
         unnamed = 0
@@ -294,4 +292,4 @@ def _by_network(asn: NDArray[np.int64], origins: list[str]) -> dict[str, dict[st
         if origin != "unknown":
             judged[number] += 1
             things[number] += origin in ("thing_self", "thing_relay")
-    return {str(n): {"things": things[n], "judged": count} for n, count in judged.most_common() if n}
+    return {str(n): {"things": things[n], "judged": count} for n, count in judged.most_common() if n > 0}

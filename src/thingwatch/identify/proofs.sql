@@ -8,5 +8,7 @@ FROM (
         row_number() OVER (PARTITION BY v.client_ip, v.item ORDER BY w.fresh DESC, w.file, w.place) AS turn
     FROM votes AS v
     JOIN weighed AS w ON w.client_ip = v.client_ip AND w.item = v.item AND w.value = v.value
+    LEFT JOIN file_votes AS f ON f.client_ip = w.client_ip AND f.file = w.file AND f.family = w.family
+    WHERE NOT w.foreign_word OR f.client_ip IS NOT NULL
 ) AS ranked
 WHERE turn = 1

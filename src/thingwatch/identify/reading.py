@@ -7,6 +7,7 @@ origin (an open port, an exposure) gets no item and is kept for the causes.
 from __future__ import annotations
 
 import json
+import re
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, NamedTuple, Protocol
@@ -16,6 +17,8 @@ from thingwatch.identify.stack import stack_of_muonfp, stack_of_syn, stack_of_te
 from thingwatch.model import SIGHTING_KINDS, Label, Sighting
 
 FAR_RATIO = 2.0  # SMTP round trip over TCP round trip from which somebody stands between
+MAX_FAMILY_CHARS = 80  # of a malware's name; feeds stay below 40
+FAR_ALONE = 4.0  # the same for a ratio without its milliseconds: between the two it says nothing
 FAR_MS = 30.0  # and at least so much longer, or a slow disk looks like a relay
 
 _NOT_TEXT = ("port.open", "front.silent", "exposure", "default.credentials", "mac.address", "os.label")
@@ -108,20 +111,27 @@ def _distance(value: str) -> str | None:
         return None
     if not parts or not 0 < parts[0] < 1e6:
         return None
-    extra = parts[1] if len(parts) > 1 else FAR_MS
-    return "far" if parts[0] >= FAR_RATIO and extra >= FAR_MS else "near"
+    if len(parts) > 1:
+        extra = parts[1]
+        if extra != extra:  # not a number
+            return None
+        return "far" if parts[0] >= FAR_RATIO and extra >= FAR_MS else "near"
+    return "far" if parts[0] >= FAR_ALONE else "near" if parts[0] < FAR_RATIO else None
+
+
+@cache
+def _families() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """The values of ``infection``, and how names of their families begin anywhere in a feed's own name."""
+    listed = taxonomy()["infection_families"]
+    kinds = (("thing", "thing_family"), ("windows_pc", "windows_family"), ("server", "server_family"))
+    return tuple(
+        (value, re.compile(rf"(?:^|[^a-z0-9])(?:{'|'.join(map(re.escape, listed[kind]))})"))
+        for kind, value in kinds
+    )
 
 
 @lru_cache(maxsize=4096)
 def family_of(infection: str) -> str | None:
-    """Which kind of host an infection lives on; feeds name families differently, so a prefix is enough."""
-    name = infection.strip().lower()[:80].removeprefix("win32.").removeprefix("linux.")
-    families = taxonomy()["infection_families"]
-    for kind, value in (
-        ("thing", "thing_family"),
-        ("windows_pc", "windows_family"),
-        ("server", "server_family"),
-    ):
-        if any(name.startswith(family) or family in name.split("-") for family in families[kind]):
-            return value
-    return None
+    """Which kind of host an infection lives on: "mirai", "Backdoor.Linux.Mirai.b" or "b68-zeroaccess-2-32bit"."""
+    name = infection.strip().lower()[:MAX_FAMILY_CHARS]
+    return next((value for value, pattern in _families() if pattern.search(name)), None)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from thingwatch.identify.likelihood import CAP, FRESHNESS, ORIGINS, THING, UNSEEN, Floats, families, items
 from thingwatch.identify.mixture import NAT_PC, Mixture, mixture
-from thingwatch.identify.weigh import SENDER_ITEMS, Case, Comparison, Weighed
+from thingwatch.identify.weigh import RELAY_VALUES, SENDER_VALUES, Case, Comparison, Weighed, shows
 
 ENOUGH_SENDER = 0.30  # share of messages with evidence about the sender, below which no point is printed
 NEAR_ZERO = 0.01  # low end below which the answer is "at most"
@@ -60,7 +60,7 @@ def assess(weighed: Weighed, case: Case, seed: int, thorough: bool = True) -> As
     votes = case.votes
     messages = votes.messages
     total = int(messages.sum())
-    sender = _any_seen(votes.values, SENDER_ITEMS)
+    sender = shows(votes.values, SENDER_VALUES)
     front = votes.values["front"] != UNSEEN
     told = _any_seen(votes.values, ("infection", "outcome"))
     listed = votes.values["proxy"] != UNSEEN
@@ -74,14 +74,18 @@ def assess(weighed: Weighed, case: Case, seed: int, thorough: bool = True) -> As
     interval = _interval(found.things) if found is not None and status == "estimated" else None
     if interval is not None and interval["low"] < NEAR_ZERO:
         status = "at most"
-    origins = _origins(found.p if found is not None else None, sender | told)
-    thing = np.array([origin in ("thing_self", "thing_relay") for origin in origins])
-    known = np.array([origin != "unknown" for origin in origins])
+    parted = bool((_any_seen(votes.values, ("smtp_rtt",)) | shows(votes.values, RELAY_VALUES)).any())
+    origins = _origins(found.p if found is not None else None, sender | told, parted)
+    thing = np.array([origin in ("thing_self", "thing_relay") for origin in origins], dtype=bool)
+    known = np.array([origin != "unknown" for origin in origins], dtype=bool)
     identified, others = int(messages[thing].sum()), int(messages[known & ~thing].sum())
     bounds = {
         "low": identified / total if total else 0.0,
         "high": (total - others) / total if total else 1.0,
     }
+    if interval is not None:
+        # One in five of the identified may be something else: what the interval holds is not excluded either.
+        bounds = {"low": min(bounds["low"], interval["low"]), "high": max(bounds["high"], interval["high"])}
     document: dict[str, Any] = {
         "status": status,
         "sentence": "",
@@ -101,7 +105,9 @@ def assess(weighed: Weighed, case: Case, seed: int, thorough: bool = True) -> As
         "case_control": case_control(weighed.comparison(case), len(messages)),
         **_naive(votes.values, messages),
         "background": _background(weighed, case),
-        "origins": _origin_rows(origins, messages, found if status in ("estimated", "at most") else None),
+        "origins": _origin_rows(
+            origins, messages, found if status in ("estimated", "at most") else None, parted
+        ),
         "ladder": _ladder(votes.values, messages, found, status),
         **_ablations(case, seed, found, interval if thorough else None),
     }
@@ -156,13 +162,16 @@ def _share(status: str, interval: dict[str, float] | None, bounds: dict[str, flo
     return {"low": bounds["low"], "point": None, "high": bounds["high"], "basis": basis}
 
 
-def _origins(p: Floats | None, earned: NDArray[np.bool_]) -> list[str]:
-    """The origin of each source, where it is sure enough and rests on evidence about the sender."""
+def _origins(p: Floats | None, earned: NDArray[np.bool_], parted: bool) -> list[str]:
+    """The origin of each source, where it is sure enough and rests on evidence about the sender.
+
+    Unless something *parted* relays from senders, a thing is said to have sent itself: nothing speaks of a relay.
+    """
     if p is None:
         return ["unknown"] * len(earned)
     things = p[:, THING].sum(axis=1)
     best = p.argmax(axis=1)
-    best_thing = np.where(p[:, 0] >= p[:, 1], 0, 1)
+    best_thing = np.where((p[:, 0] >= p[:, 1]) | (not parted), 0, 1)
     found = []
     for row in range(len(p)):
         if not earned[row]:
@@ -214,7 +223,7 @@ def case_control(found: Comparison, sources: int) -> dict[str, Any] | None:
         "controls": {"things": control_things, "seen": control_seen},
         "expected": round(p0, 4),
         "seen_means": "scanned" if found.silent_named else "answered",
-        "matched_by": "ASN",
+        "matched_by": found.matched_by,
         "networks": networks,
     }
 
@@ -265,13 +274,15 @@ def _background(weighed: Weighed, case: Case) -> dict[str, Any] | None:
 
 
 def _origin_rows(
-    origins: list[str], messages: NDArray[np.int64], found: Mixture | None
+    origins: list[str], messages: NDArray[np.int64], found: Mixture | None, parted: bool
 ) -> list[dict[str, Any]]:
+    """What was judged singly, and the estimate for all; none for things alone and relays where nothing parts them."""
     said = np.array(origins)
     rows = []
     for k, origin in enumerate((*ORIGINS, "unknown")):
         mine = said == origin
-        estimate = _interval(found.shares[:, k]) if found is not None and origin != "unknown" else None
+        told = found is not None and origin != "unknown" and (parted or not THING[k])
+        estimate = _interval(found.shares[:, k]) if told and found is not None else None
         rows.append(
             {
                 "origin": origin,
@@ -289,7 +300,7 @@ def _ladder(
     """The best evidence held about each source, rung by rung; every source stands on one."""
     syn, timing = values["tcp_syn"] != UNSEEN, values["smtp_rtt"] != UNSEEN
     front = values["front"] != UNSEEN
-    sender = _any_seen(values, SENDER_ITEMS)
+    sender = shows(values, SENDER_VALUES)
     twice = syn & (timing | (values["eui64"] != UNSEEN) | (values["dialect_and_stack"] != UNSEEN))
     embedded = np.isin(values["tcp_syn"], [1, 2])
     agree = sender & (((values["front"] == 0) & embedded) | ((values["front"] == 1) & ~embedded & syn))

@@ -12,7 +12,7 @@ from thingwatch.identify.likelihood import FRESHNESS, ORIGINS, UNSEEN, items
 from thingwatch.identify.network import Networks
 from thingwatch.identify.portrayal import Portrayal
 from thingwatch.identify.share import Assessment, assess, worth
-from thingwatch.identify.weigh import SENDER_ITEMS, Case, weigh
+from thingwatch.identify.weigh import SENDER_VALUES, Case, shows, weigh
 from thingwatch.store import Engine
 
 
@@ -67,9 +67,7 @@ _NO_VOTES = pa.schema(
 
 def _origin_rows(campaign: int, case: Case, assessment: Assessment, portrayal: Portrayal) -> pa.Table:
     count = len(case.addresses)
-    sender = np.zeros(count, dtype=bool)
-    for name in SENDER_ITEMS:
-        sender |= case.votes.values[name] != UNSEEN
+    sender = shows(case.votes.values, SENDER_VALUES)
     p = assessment.p if assessment.p is not None else np.full((count, len(ORIGINS)), np.nan)
     fronts = [
         portrayal.earned(ip, origin, seen)

@@ -1,4 +1,4 @@
--- tallied: for each source, item and value: how many lines say so, and how fresh the freshest is, in tenths. What is
+-- tallied: for each source, item and value: how many lines (of strangers: files) say so, and how fresh the freshest is, in tenths. What is
 -- as good as certain to speak of another household is not heard at all.
 CREATE OR REPLACE TABLE tallied AS
 SELECT
@@ -6,7 +6,7 @@ SELECT
     w.item AS item,
     w.value AS value,
     w.family AS family,
-    count(*) AS lines,
+    CASE WHEN bool_or(w.foreign_word) THEN count(DISTINCT w.file) ELSE count(*) END AS lines,
     max(w.fresh) AS fresh,
     min(w.age_days) AS age_days,
     max(CAST(round(w.fresh * 10) AS INTEGER)) AS tenths

@@ -10,16 +10,18 @@ import re
 import tomllib
 from importlib import resources
 
-_TOKEN = re.compile(r"[\w.]+")
+_TOKEN = re.compile(r"\w+(?:\.\w+)*")
 _OWN_WORDS = frozenset(
     tomllib.loads((resources.files(__package__) / "titles.toml").read_text("utf-8"))["words"].split()
 )
 
 
-def says_more(title: str, matched: str) -> bool:
-    """Whether *title* holds a word beside *matched* that no device would say of itself.
+def says_more(rest: str, vendor: str) -> bool:
+    """Whether *rest*, a title without what a rule matched, holds a word that no device would say of itself.
 
     A word with a figure or a dot in it is a model, a version or a host.
     """
-    rest = title.casefold().replace(matched.casefold(), " ", 1)
-    return any(word.isalpha() and len(word) > 1 and word not in _OWN_WORDS for word in _TOKEN.findall(rest))
+    own = _OWN_WORDS.union(_TOKEN.findall(vendor.casefold()))
+    return any(
+        word.isalpha() and len(word) > 1 and word not in own for word in _TOKEN.findall(rest.casefold())
+    )

@@ -7,7 +7,9 @@ the mail itself shows of a source (names, HELO, the border's own TCP fingerprint
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import NamedTuple
 
 import numpy as np
@@ -48,8 +50,24 @@ _HELO = {
     "fqdn": "other",
 }
 _PTR = {"end-user": "dynamic", "generic": "named", "server": "named", "none": "none"}
-SENDER_ITEMS = ("tcp_syn", "smtp_rtt", "eui64", "ip_sharing")
+# What says something of the machine that connected. A round trip as long as TCP's, an address without a maker in it or
+# a second system on the line are as common with a thing as with a PC: they refine, and prove no sender.
+SENDER_VALUES = {
+    "tcp_syn": items()["tcp_syn"].values,
+    "smtp_rtt": ("far",),
+    "eui64": ("thing_maker", "other_maker"),
+}
+RELAY_VALUES = {"smtp_rtt": ("far",), "proxy": ("reported",), "outcome": ("thing_relay",)}
+SILENT_PART = 0.5  # of the addresses a scan shows: from so many silent ones on, it names the silent
 TABLES = ("weighed", "file_votes", "tallied", "votes", "proofs", "fronts", "neighbours")
+
+
+def shows(values: dict[str, NDArray[np.int8]], wanted: Mapping[str, Sequence[str]]) -> NDArray[np.bool_]:
+    """Which sources show one of the *wanted* values."""
+    seen = np.zeros(len(next(iter(values.values()))), dtype=bool)
+    for name, told in wanted.items():
+        seen |= np.isin(values[name], [items()[name].values.index(value) for value in told])
+    return seen
 
 
 class Case(NamedTuple):
@@ -71,6 +89,7 @@ class Comparison:
     cases: dict[int, tuple[int, int]]  # ASN -> (with a thing's banner, seen)
     controls: dict[int, tuple[int, int]]
     silent_named: bool
+    matched_by: str = "ASN"  # or "/22", where no operator is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +109,7 @@ class Weighed:
     # Of each campaign: the places of its sources, and how many messages each sent.
     members: dict[int, tuple[NDArray[np.intp], NDArray[np.int64]]]
     attacks: frozenset[int]  # of these campaigns, those judged attacks
+    silent_named: bool  # whether the scans also name most of those that did not answer
 
     def of(self, campaign: int) -> Case:
         """The sources of *campaign*, largest sender first."""
@@ -104,9 +124,10 @@ class Weighed:
 
     def comparison(self, case: Case) -> Comparison:
         """*case* beside the neighbours in its networks, from scans that were not made of chosen addresses."""
-        silent_named = any(scanned > answered for _, answered, scanned in self.neighbours.values())
+        seen = self.fronts[case.rows]
+        silent_named = self.silent_named and bool((seen == 1).sum() >= SILENT_PART * (seen > 0).sum() > 0)
         found: dict[int, list[int]] = defaultdict(lambda: [0, 0])
-        for asn, front in zip(case.asn.tolist(), self.fronts[case.rows].tolist(), strict=True):
+        for asn, front in zip(case.asn.tolist(), seen.tolist(), strict=True):
             if front >= (1 if silent_named else 2):
                 found[asn][0] += front == 3
                 found[asn][1] += 1
@@ -116,7 +137,7 @@ class Weighed:
             for asn, (things, answered, scanned) in self.neighbours.items()
             if asn in cases
         }
-        return Comparison(cases, controls, silent_named)
+        return Comparison(cases, controls, silent_named, "ASN" if any(n > 0 for n in cases) else "/22")
 
 
 def weigh(engine: Engine, networks: Networks) -> Weighed:
@@ -177,7 +198,6 @@ def _columns(engine: Engine, networks: Networks) -> Weighed:
     values = {name: np.full(count, UNSEEN, np.int8) for name in items()}
     age = {name: np.zeros(count) for name in items()}
     _from_names(sources, values)
-    claims = _from_systems(engine, place, values)
     found = engine.arrow("SELECT client_ip, item, value, age_days FROM votes")
     rows = np.array([place[ip] for ip in found["client_ip"].to_pylist()], dtype=np.intp)
     item = np.array(found["item"].to_pylist(), dtype=object)
@@ -186,6 +206,10 @@ def _columns(engine: Engine, networks: Networks) -> Weighed:
         mine = item == name
         values[name][rows[mine]] = value[mine]
         age[name][rows[mine]] = days[mine]
+    claims, systems = _from_systems(engine, place)
+    # The border's own word of the day goes before a log from another time.
+    told = (systems != UNSEEN) & ((values["tcp_syn"] == UNSEEN) | (age["tcp_syn"] > 0))
+    values["tcp_syn"][told], age["tcp_syn"][told] = systems[told], 0.0
     # Who watched the connections and noted no second system saw one.
     if (values["ip_sharing"] != UNSEEN).any():
         watched = (values["tcp_syn"] != UNSEEN) & (values["ip_sharing"] == UNSEEN)
@@ -193,15 +217,18 @@ def _columns(engine: Engine, networks: Networks) -> Weighed:
     tau = sources["tau_days"].to_numpy()
     fresh = {name: freshness_bin(days, tau) for name, days in age.items()}
     asn = sources["asn"].to_numpy().astype(np.int64)
+    network = _networks_of(addresses, asn)
     neighbours = _neighbours(engine, networks)
-    home, backgrounds = _homes(asn, neighbours)
+    silent_named = _names_the_silent(neighbours)
+    home, backgrounds = _homes(network, neighbours) if silent_named else (np.zeros(count, np.int8), ((0, 0),))
     fronts = np.zeros(count, np.int8)
     for ip, thing, answered in engine.rows("SELECT client_ip, thing, answered FROM fronts"):
         fronts[place[ip]] = 3 if thing else 2 if answered else 1
     return Weighed(
-        addresses, asn, values, fresh, age, claims, home, backgrounds, fronts, neighbours,
+        addresses, network, values, fresh, age, claims, home, backgrounds, fronts, neighbours,
         _members(engine, place),
         frozenset(row[0] for row in engine.rows("SELECT campaign FROM verdicts WHERE verdict = 'attack'")),
+        silent_named,
     )  # fmt: skip
 
 
@@ -241,8 +268,8 @@ def _from_names(sources: pa.Table, values: dict[str, NDArray[np.int8]]) -> None:
             values["eui64"][row] = maker_values.index(maker)
 
 
-def _from_systems(engine: Engine, place: dict[str, int], values: dict[str, NDArray[np.int8]]) -> list[str]:
-    """The border's own word for the client's system, and what each source's mail program claims."""
+def _from_systems(engine: Engine, place: dict[str, int]) -> tuple[list[str], NDArray[np.int8]]:
+    """What each source's mail program claims, and the border's own word for the client's system."""
     stacks: dict[int, Counter[str]] = defaultdict(Counter)
     claims: dict[int, Counter[str]] = defaultdict(Counter)
     for ip, system, claim, messages in engine.rows(
@@ -256,9 +283,10 @@ def _from_systems(engine: Engine, place: dict[str, int], values: dict[str, NDArr
         if claim:
             claims[row][claim] += messages
     names = items()["tcp_syn"].values
+    systems = np.full(len(place), UNSEEN, np.int8)
     for row, counted in stacks.items():
-        values["tcp_syn"][row] = names.index(counted.most_common(1)[0][0])
-    return [claims[row].most_common(1)[0][0] if row in claims else "" for row in range(len(place))]
+        systems[row] = names.index(counted.most_common(1)[0][0])
+    return [claims[row].most_common(1)[0][0] if row in claims else "" for row in range(len(place))], systems
 
 
 def _fit(claims: list[str], stacks: NDArray[np.int8]) -> NDArray[np.int8]:
@@ -283,7 +311,8 @@ def _neighbours(engine: Engine, networks: Networks) -> dict[int, tuple[int, int,
     table = engine.arrow("SELECT client_ip, thing, answered FROM neighbours ORDER BY client_ip")
     if not table.num_rows:
         return {}
-    asn = networks.find(table["client_ip"])["asn"].to_numpy()
+    found = networks.find(table["client_ip"])["asn"].to_numpy().astype(np.int64)
+    asn = _networks_of(table["client_ip"].to_pylist(), found)
     thing, answered = table["thing"].to_numpy(), table["answered"].to_numpy()
     numbers, group = np.unique(asn, return_inverse=True)
     counts = [
@@ -292,16 +321,33 @@ def _neighbours(engine: Engine, networks: Networks) -> dict[int, tuple[int, int,
     return {int(n): (int(a), int(b), int(c)) for n, a, b, c in zip(numbers.tolist(), *counts, strict=True)}
 
 
+def _names_the_silent(neighbours: dict[int, tuple[int, int, int]]) -> bool:
+    """Whether the scans name those that did not answer, too. One silent line among many answers is no such scan."""
+    scanned = sum(n for _, _, n in neighbours.values())
+    return (
+        scanned > 0
+        and scanned - sum(answered for _, answered, _ in neighbours.values()) >= SILENT_PART * scanned
+    )
+
+
+def _networks_of(addresses: list[str], asn: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The operator's number of each address; where it is unknown, a negative number for its /22 (IPv6: /48)."""
+    found = asn.copy()
+    for row in np.flatnonzero(asn <= 0).tolist():
+        number = ip_address(addresses[row])
+        bits = 22 if number.version == 4 else 48
+        found[row] = -1 - (int(number) >> (number.max_prefixlen - bits))
+    return found
+
+
 def _homes(
     asn: NDArray[np.int64], neighbours: dict[int, tuple[int, int, int]]
 ) -> tuple[NDArray[np.int8], tuple[tuple[int, int], ...]]:
     """Each source's group of networks of like exposure, and each group's (things, scanned).
 
-    Only where the scans name the silent too: a share needs those that showed nothing in its denominator.
+    For scans that name the silent: a share needs those that showed nothing in its denominator.
     """
     home = np.zeros(len(asn), np.int8)
-    if not any(scanned > answered for _, answered, scanned in neighbours.values()):
-        return home, ((0, 0),)
     rates = {
         n: (things, scanned) for n, (things, _, scanned) in neighbours.items() if scanned >= ENOUGH_SCANNED
     }

@@ -23,30 +23,22 @@ FROM (
     SELECT
         n.campaign_id AS campaign_id,
         s.client_ip AS client_ip,
-        'PTR ' || d.ptr_class AS what,
+        d.what AS what,
         make_timestamp(s.first_seen) AT TIME ZONE 'UTC' AS seen_at,
-        f.ptr AS stands,
-        'network' AS family,
+        d.stands AS stands,
+        d.family AS family,
         CAST(NULL AS DOUBLE) AS bits
     FROM campaign_sources AS s
     JOIN campaign_names AS n ON n.campaign = s.campaign
-    JOIN named_sources AS d ON d.client_ip = s.client_ip
-    JOIN source_facts AS f ON f.client_ip = s.client_ip
-    LEFT JOIN source_origins AS o ON o.campaign = s.campaign AND o.client_ip = s.client_ip
-    WHERE o.client_ip IS NULL
-    UNION ALL
-    SELECT
-        n.campaign_id AS campaign_id,
-        s.client_ip AS client_ip,
-        'HELO ' || d.helo_class AS what,
-        make_timestamp(s.first_seen) AT TIME ZONE 'UTC' AS seen_at,
-        f.helo AS stands,
-        'smtp' AS family,
-        CAST(NULL AS DOUBLE) AS bits
-    FROM campaign_sources AS s
-    JOIN campaign_names AS n ON n.campaign = s.campaign
-    JOIN named_sources AS d ON d.client_ip = s.client_ip
-    JOIN source_facts AS f ON f.client_ip = s.client_ip
+    JOIN (
+        SELECT d.client_ip AS client_ip, 'PTR ' || d.ptr_class AS what, f.ptr AS stands, 'network' AS family
+        FROM named_sources AS d
+        JOIN source_facts AS f ON f.client_ip = d.client_ip
+        UNION ALL
+        SELECT d.client_ip AS client_ip, 'HELO ' || d.helo_class AS what, f.helo AS stands, 'smtp' AS family
+        FROM named_sources AS d
+        JOIN source_facts AS f ON f.client_ip = d.client_ip
+    ) AS d ON d.client_ip = s.client_ip
     LEFT JOIN source_origins AS o ON o.campaign = s.campaign AND o.client_ip = s.client_ip
     WHERE o.client_ip IS NULL
 ) AS entries
