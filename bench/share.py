@@ -141,10 +141,11 @@ def rows(
             ece = calibration_error(reliability(chance, thing))
             brier = float(np.mean((chance - thing) ** 2))
             covered = "n/a" if share in (0.0, 1.0) else f"{covers:.0%}"
+            above = "" if share else str(sum(one > 0.03 for one in high))
             yield (
                 f"| {evidence} | {share:.0%} | {draws} | {covered} | {off.mean() * 100:+.1f} | "
                 f"{np.abs(off).mean() * 100:.1f} | {np.abs(off).max() * 100:.1f} | {width * 100:.1f} | "
-                f"{np.mean(high):.1%}, {max(high):.1%} | {sum(one > 0.03 for one in high)} | {ece:.3f} | {brier:.3f} |"
+                f"{np.mean(high):.1%}, {max(high):.1%} | {above} | {ece:.3f} | {brier:.3f} |"
             )
         bins = reliability(np.concatenate(chances), np.concatenate(truths))
         yield f"| {evidence} | all five | {draws * len(SHARES)} | | | | | | | | {calibration_error(bins):.3f} | |"

@@ -147,6 +147,25 @@ def test_scans_without_senders_give_bounds(played: Path, tmp_path: Path) -> None
     assert found["naive_by_banner"] is not None
 
 
+def test_a_translated_address_has_no_origin(played: Path, case: Path, tmp_path: Path) -> None:
+    """Behind a carrier's translation many homes have one address: whoever a list names so is "shared", and not judged."""
+    judged = [
+        row["client_ip"]
+        for row in pq.read_table(case / "sources.parquet").to_pylist()
+        if row["origin"] not in ("unknown", "not assessed")
+    ][:20]
+    listed = tmp_path / "cgnat.csv"
+    listed.write_text("network,type\n" + "".join(f"{ip}/32,shared\n" for ip in judged))
+    report = run(played, tmp_path / "case", played / "evidence", listed)
+    rows = pq.read_table(tmp_path / "case" / "sources.parquet").to_pylist()
+    assert {row["origin"] for row in rows if row["client_ip"] in judged} == {"shared"}
+    assert all(row["device_class"] is None for row in rows if row["client_ip"] in judged)
+    assert (
+        things_of(report)["counts"]["sources_identified"]
+        < things_of(report_of(case))["counts"]["sources_identified"]
+    )
+
+
 def test_bulk_is_not_assessed(case: Path) -> None:
     """Who sends newsletters is nobody's question: their part of the report is empty and says so."""
     bulk = [c["things"] for c in report_of(case)["campaigns"] if c["verdict"] == "bulk"]

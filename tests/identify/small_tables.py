@@ -144,5 +144,6 @@ def assessed_by_hand(
         addresses=addresses, asn=number, values=columns, fresh=fresh, age_days={}, claims=[""] * count, home=none,
         backgrounds=((0, 0),), fronts=none if fronts is None else fronts, neighbours=neighbours or {},
         members={1: (rows, sent)}, attacks=frozenset({1}), silent_named=silent_named,
+        shared=none.astype(bool),
     )  # fmt: skip
-    return weighed, Case(addresses, number, votes, rows)
+    return weighed, Case(addresses, number, votes, rows, none.astype(bool))

@@ -75,7 +75,9 @@ def assess(weighed: Weighed, case: Case, seed: int, thorough: bool = True) -> As
     if interval is not None and interval["low"] < NEAR_ZERO:
         status = "at most"
     parted = bool((_any_seen(votes.values, ("smtp_rtt",)) | shows(votes.values, RELAY_VALUES)).any())
-    origins = _origins(found.p if found is not None else None, sender | told, parted)
+    # Behind a translated address are hundreds of homes: what one of them sent is no verdict on the address.
+    judged = (sender | told) & ~case.shared
+    origins = _origins(found.p if found is not None else None, judged, parted)
     thing = np.array([origin in ("thing_self", "thing_relay") for origin in origins], dtype=bool)
     known = np.array([origin != "unknown" for origin in origins], dtype=bool)
     identified, others = int(messages[thing].sum()), int(messages[known & ~thing].sum())

@@ -77,7 +77,7 @@ def _origin_rows(campaign: int, case: Case, assessment: Assessment, portrayal: P
         pa.array(np.full(count, campaign, np.int64)),
         pa.array(case.addresses, pa.string()),
         *(pa.array(np.round(p[:, k], 5), pa.float64(), from_pandas=True) for k in range(len(ORIGINS))),
-        pa.array(assessment.origins, pa.string()),
+        pa.array(np.where(case.shared, "shared", assessment.origins).tolist(), pa.string()),
         pa.array([front.device_class if front else None for front in fronts], pa.string()),
         pa.array([front.vendor or None if front else None for front in fronts], pa.string()),
         pa.array([front.model or None if front else None for front in fronts], pa.string()),

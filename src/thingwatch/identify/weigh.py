@@ -77,6 +77,7 @@ class Case(NamedTuple):
     asn: NDArray[np.int64]
     votes: Votes
     rows: NDArray[np.intp]  # places of the addresses among all sources
+    shared: NDArray[np.bool_]  # behind a carrier's address translation: many homes at one address
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ class Weighed:
     members: dict[int, tuple[NDArray[np.intp], NDArray[np.int64]]]
     attacks: frozenset[int]  # of these campaigns, those judged attacks
     silent_named: bool  # whether the scans also name most of those that did not answer
+    shared: NDArray[np.bool_]  # whether many homes stand behind the address
 
     def of(self, campaign: int) -> Case:
         """The sources of *campaign*, largest sender first."""
@@ -120,7 +122,9 @@ class Weighed:
         values["dialect_and_stack"] = _fit(claims, values["tcp_syn"])
         fresh["dialect_and_stack"] = fresh["tcp_syn"]
         votes = Votes(values, fresh, messages, self.asn[rows], self.home[rows], self.backgrounds)
-        return Case([self.addresses[row] for row in rows.tolist()], self.asn[rows], votes, rows)
+        return Case(
+            [self.addresses[row] for row in rows.tolist()], self.asn[rows], votes, rows, self.shared[rows]
+        )
 
     def comparison(self, case: Case) -> Comparison:
         """*case* beside the neighbours in its networks, from scans that were not made of chosen addresses."""
@@ -143,7 +147,8 @@ class Weighed:
 def weigh(engine: Engine, networks: Networks) -> Weighed:
     """Make the tables of votes; asks for ``sightings`` (empty where no evidence was given) and the profile's tables."""
     engine.add("item_families", _families())
-    engine.make(__package__, "shared_lines")
+    for name in ("translated", "shared_lines"):
+        engine.make(__package__, name)
     engine.make(
         __package__,
         "spans",
@@ -229,6 +234,7 @@ def _columns(engine: Engine, networks: Networks) -> Weighed:
         _members(engine, place),
         frozenset(row[0] for row in engine.rows("SELECT campaign FROM verdicts WHERE verdict = 'attack'")),
         silent_named,
+        np.isin(addresses, [row[0] for row in engine.rows("SELECT client_ip FROM translated")]),
     )  # fmt: skip
 
 
