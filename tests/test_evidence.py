@@ -148,7 +148,7 @@ def test_scans_without_senders_give_bounds(played: Path, tmp_path: Path) -> None
 
 
 def test_a_translated_address_has_no_origin(played: Path, case: Path, tmp_path: Path) -> None:
-    """Behind a carrier's translation many homes have one address: whoever a list names so is "shared", and not judged."""
+    """Behind a carrier's translation many homes have one address: whom a list names so is "shared", not judged."""
     judged = [
         row["client_ip"]
         for row in pq.read_table(case / "sources.parquet").to_pylist()
