@@ -25,13 +25,12 @@ from thingwatch.kernel import Progress
 from thingwatch.model import Sighting, Skip
 from thingwatch.profile import iso
 from thingwatch.read.archive import shown
-from thingwatch.read.evidence import EvidenceFile, plan_evidence, sightings_in
+from thingwatch.read.evidence import NOTHING_THERE, EvidenceFile, plan_evidence, sightings_in
 from thingwatch.store import Engine
 
 BATCH = 16_384  # sightings written at a time
 MAX_SAID_CHARS = 160  # of a value that is shown
-NO_LOSS = ("not-a-source",)  # skips that take nothing from the campaigns: rows about others' connections
-MAX_RANGES = 2_000_000  # networks of one file; a list of all end-user ranges of the world has about a million
+MAX_RANGES = 1_000_000  # networks of one file; a large blocklist of end-user ranges has some 100,000
 MAX_SPREAD = 5_000_000  # rows those make of sources inside them; 100,000 sources stand in a few ranges each
 
 SIGHTINGS_SCHEMA = pa.schema(
@@ -240,5 +239,5 @@ def accounts_of(engine: Engine, sifted: list[Sifted]) -> dict[str, Any]:
                 "warnings": warnings.get(file.number, []),
             }
         )
-    lost = sum(n for file in sifted for name, n in file.skips.items() if name not in NO_LOSS)
+    lost = sum(n for file in sifted for name, n in file.skips.items() if name not in NOTHING_THERE)
     return {"files": files, "rows": sum(file.rows for file in sifted), "skipped": lost}

@@ -18,14 +18,12 @@ from thingwatch.audit.telling import lines
 from thingwatch.errors import InputError
 from thingwatch.identify.device import Rules, combined
 from thingwatch.model import Sighting, Skip
-from thingwatch.read.evidence import plan_evidence, sightings_in
+from thingwatch.read.evidence import NOTHING_THERE, plan_evidence, sightings_in
 
 __all__ = ["audit", "exit_code", "lines"]
 
 EXIT_URGENT = 1
 EXIT_PARTIAL = 4
-# Rows that were read and say that nothing was found; every other skip is something we could not use.
-NOTHING_THERE = frozenset(("host-down", "port-closed", "no-answer", "no-evidence", "not-a-sender"))
 TOLD_EVERY = 10_000  # sightings between two words of progress
 
 

@@ -35,8 +35,13 @@ from thingwatch.read.evidence.zgrab2 import zgrab2
 from thingwatch.read.logtime import MICROSECONDS
 from thingwatch.read.stream import ByteSource, open_bytes, read_up_to
 
-__all__ = ["EvidenceFile", "plan_evidence", "sightings_in"]
+__all__ = ["NOTHING_THERE", "EvidenceFile", "plan_evidence", "sightings_in"]
 
+# Rows that were read and say that nothing was found, or nothing about senders; every other skip is something that could
+# not be used.
+NOTHING_THERE = frozenset(
+    ("host-down", "port-closed", "no-answer", "no-evidence", "not-a-sender", "not-a-source")
+)
 MAX_FOLDER_DEPTH = 40  # folders in folders
 DAY = 86_400 * MICROSECONDS
 
