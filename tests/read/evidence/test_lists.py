@@ -177,7 +177,8 @@ def test_every_kind_can_be_given(read: Read) -> None:
         ({"value": ""}, "no-evidence"),
         ({"kind": "smtp.rtt", "value": "fast"}, "bad-value"),
         ({"kind": "smtp.rtt", "value": "nan 1"}, "bad-value"),
-        ({"kind": "smtp.rtt", "value": "1.5"}, "bad-value"),
+        ({"kind": "smtp.rtt", "value": "1 2 3"}, "bad-value"),
+        ({"kind": "smtp.rtt", "value": True}, "bad-value"),
         ({"kind": "outcome", "value": "gremlin"}, "bad-value"),
         ({"kind": "device.label", "value": "router"}, "bad-value"),
         ({"ip": 7}, "no-address"),
@@ -190,6 +191,15 @@ def test_every_kind_can_be_given(read: Read) -> None:
 def test_a_given_sighting_must_be_of_its_kinds_form(read: Read, row: dict[str, object], reason: str) -> None:
     """What does not fit is named, not repaired."""
     assert read("own.jsonl", given() + given(**row), "sightings")[1:] == [Skip("own.jsonl@2", reason)]
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"), [("1.5", "1.5"), (3.4, "3.4"), (2, "2"), ("2.40 61.5", "2.40 61.5")]
+)
+def test_timing_comes_as_text_or_number(read: Read, value: object, kept: str) -> None:
+    """A ratio may stand alone, and a number is taken as it would be written."""
+    found = read("own.jsonl", given(kind="smtp.rtt", value=value), "sightings")
+    assert [item.value for item in found if isinstance(item, Sighting)] == [kept]
 
 
 def test_a_password_is_never_carried_along(read: Read) -> None:

@@ -53,7 +53,9 @@ def _given(row: Row, reading: Reading) -> Iterator[Sighting | Skip]:
 
 
 def _value(kind: str, value: object) -> str | None:
-    """The value as *kind* wants it; None where it is not of its form."""
+    """The value as *kind* wants it; None where it is not of its form. A number is taken as it would be written."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = f"{value:.6g}"
     if kind == "default.credentials":
         return ""  # whatever stands there, it is not ours to keep
     if kind == "device.label":
@@ -68,8 +70,9 @@ def _value(kind: str, value: object) -> str | None:
 
 
 def _is_timing(text: str) -> bool:
+    """Whether a text is a ratio, with or without the milliseconds behind it."""
     try:
-        ratio, extra_ms = (float(number) for number in text.split(" "))
+        numbers = [float(number) for number in text.split(" ")]
     except ValueError:
         return False
-    return math.isfinite(extra_ms) and math.isfinite(ratio) and ratio >= 0
+    return len(numbers) <= 2 and all(map(math.isfinite, numbers)) and numbers[0] >= 0
