@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from thingwatch.identify.device import Rules
-from thingwatch.identify.signature import FAMILY_OF, PARENT_OF
-from thingwatch.identify.vocabulary import class_of_word, router_or_carrier
+from thingwatch.identify.device.signature import FAMILY_OF, PARENT_OF
+from thingwatch.identify.device.vocabulary import class_of_word, router_or_carrier
 from thingwatch.model import MAX_SIGHTING_CHARS, Label
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "device"

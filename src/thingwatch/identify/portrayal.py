@@ -16,10 +16,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from thingwatch.identify.causes import Reads, cure, exposures_of
+from thingwatch.identify.device import PARENT_OF
 from thingwatch.identify.likelihood import CAP, FRESHNESS, ORIGINS, REST, THING, UNSEEN, Floats, items
 from thingwatch.identify.mixture import Mixture, item_logs
 from thingwatch.identify.share import SURE_CLASS, Assessment
-from thingwatch.identify.signature import PARENT_OF
 from thingwatch.identify.weigh import SENDER_VALUES, Case, shows
 from thingwatch.model import Label, Sighting
 from thingwatch.store import Engine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from thingwatch.identify.title import says_more
+from thingwatch.identify.device.title import says_more
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from thingwatch.identify.signature import TAXONOMY
+from thingwatch.identify.device.signature import TAXONOMY
 
 # Where two vocabularies share a word: the one that is written for outside scans first.
 _ORDER = (

@@ -13,9 +13,9 @@ from typing import NamedTuple
 from xml.parsers import expat
 
 from thingwatch.errors import InputError
-from thingwatch.identify.patterns import MAX_MATCH_BYTES, PatternSet, check_pattern
-from thingwatch.identify.signature import PARENT_OF
-from thingwatch.identify.vocabulary import RECOG_CLASSES, router_or_carrier
+from thingwatch.identify.device.patterns import MAX_MATCH_BYTES, PatternSet, check_pattern
+from thingwatch.identify.device.signature import PARENT_OF
+from thingwatch.identify.device.vocabulary import RECOG_CLASSES, router_or_carrier
 from thingwatch.model import Label, Skip
 
 MAX_FILES = 500  # Recog has 50

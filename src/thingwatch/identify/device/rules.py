@@ -19,11 +19,11 @@ from importlib import resources
 from pathlib import Path
 
 from thingwatch.errors import InputError
-from thingwatch.identify.banner import clean, texts_of
-from thingwatch.identify.docsis import docsis_fields
-from thingwatch.identify.patterns import MAX_MATCH_BYTES, PatternSet, check_pattern
-from thingwatch.identify.recog import Recog
-from thingwatch.identify.signature import (
+from thingwatch.identify.device.banner import clean, texts_of
+from thingwatch.identify.device.docsis import docsis_fields
+from thingwatch.identify.device.patterns import MAX_MATCH_BYTES, PatternSet, check_pattern
+from thingwatch.identify.device.recog import Recog
+from thingwatch.identify.device.signature import (
     FAMILY_OF,
     MAX_RULES,
     PARENT_OF,
@@ -32,8 +32,8 @@ from thingwatch.identify.signature import (
     our_signatures,
     signatures_of,
 )
-from thingwatch.identify.title import says_more
-from thingwatch.identify.vocabulary import class_of_word, router_or_carrier
+from thingwatch.identify.device.title import says_more
+from thingwatch.identify.device.vocabulary import class_of_word, router_or_carrier
 from thingwatch.model import MAX_SIGHTING_CHARS, Label, Skip
 
 KNOWN_TEXTS = 1 << 15  # labels kept

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from thingwatch.errors import InputError
 from thingwatch.identify.device import Rules, combined
-from thingwatch.identify.docsis import docsis_fields
-from thingwatch.identify.signature import PARENT_OF, PARENTS, TEXT_KINDS
-from thingwatch.identify.vocabulary import class_of_word, router_or_carrier
+from thingwatch.identify.device.docsis import docsis_fields
+from thingwatch.identify.device.signature import PARENT_OF, PARENTS, TEXT_KINDS
+from thingwatch.identify.device.vocabulary import class_of_word, router_or_carrier
 from thingwatch.model import MAX_SIGHTING_CHARS, Label
 
 RULES = Rules.load()
-DATA = Path(__file__).parents[2].parent / "shared" / "data" / "device"
+DATA = Path(__file__).parents[4] / "shared" / "data" / "device"
 KINDS = sorted(TEXT_KINDS)
 
 

@@ -23,7 +23,7 @@ TEXT_KINDS = frozenset(kind for kind, of in SIGHTING_KINDS.items() if of == "fro
 # Banners of mail servers carry host names ("mail.fritzbox.example"): only rules that ask for them read these.
 _MAIL_KINDS = frozenset(("smtp.banner", "imap.banner", "pop.banner"))
 
-TAXONOMY = json.loads((resources.files(__package__) / "taxonomy.json").read_text("utf-8"))
+TAXONOMY = json.loads((resources.files("thingwatch.identify") / "taxonomy.json").read_text("utf-8"))
 PARENT_OF: dict[str, str] = {entry["id"]: entry["parent"] for entry in TAXONOMY["classes"]}
 FAMILY_OF: dict[str, str] = {
     member: family for family, members in TAXONOMY["families"].items() for member in members

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from thingwatch.errors import InputError
-from thingwatch.identify.banner import clean
 from thingwatch.identify.device import Rules
-from thingwatch.identify.patterns import PatternSet
-from thingwatch.identify.signature import (
+from thingwatch.identify.device.banner import clean
+from thingwatch.identify.device.patterns import PatternSet
+from thingwatch.identify.device.signature import (
     OUR_FILES,
     PARENT_OF,
     PARENTS,
@@ -144,7 +144,7 @@ def test_a_mail_servers_name_is_no_device() -> None:
 
 def test_the_page_counts_the_rules() -> None:
     """docs/devices.md says how many rules earn each class; the rows below are the right ones."""
-    page = (Path(__file__).parents[2] / "docs" / "devices.md").read_text("utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "devices.md").read_text("utf-8")
     counts = Counter(rule.device_class or rule.parent for rule in SIGNATURES)
     order = [*PARENT_OF, *sorted(PARENTS)]
     rows = [f"| `{one}` | {counts[one]} |" for one in sorted(counts, key=order.index)]
@@ -154,7 +154,7 @@ def test_the_page_counts_the_rules() -> None:
 
 def test_the_pages_own_rule_works() -> None:
     """The rule that docs/devices.md shows can be copied, and keeps its own examples."""
-    page = (Path(__file__).parents[2] / "docs" / "devices.md").read_text("utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "devices.md").read_text("utf-8")
     block = page.partition("    [[rule]]")
     text = textwrap.dedent("    [[rule]]" + block[2].partition("\n\n")[0])
     (rule,) = read_signatures(text, "page.toml")

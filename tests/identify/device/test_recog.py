@@ -10,10 +10,10 @@ import pytest
 
 from thingwatch.errors import InputError
 from thingwatch.identify.device import Rules
-from thingwatch.identify.recog import Recog
-from thingwatch.identify.vocabulary import RECOG_CLASSES
+from thingwatch.identify.device.recog import Recog
+from thingwatch.identify.device.vocabulary import RECOG_CLASSES
 
-DATA = Path(__file__).parents[2].parent / "shared" / "data" / "device"
+DATA = Path(__file__).parents[4] / "shared" / "data" / "device"
 HEAD = '<?xml version="1.0"?>\n<fingerprints matches="{}">'
 
 
