@@ -78,7 +78,7 @@ def test_the_first_match_wins_even_where_it_names_nothing(tmp_path: Path) -> Non
     assert rules.label("http.title", "qwx box") is not None
 
 
-def test_what_cannot_be_read_is_a_named_skip(tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_a_named_skip(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A pattern with look-around, a broken file and a file with entities are left out and told."""
     body = fingerprint("(?=a)b", "NAS") + fingerprint("^qwx", "NAS")
     written(tmp_path, body)
@@ -101,6 +101,7 @@ def test_what_cannot_be_read_is_a_named_skip(tmp_path: Path) -> None:
         ("e.xml", "recog-unreadable"),
     ]
     assert Rules.load(tmp_path).skips == recog.skips
+    assert "5 of Recog's rules cannot be used, the first at a.xml@1 (recog-pattern)" in caplog.text
     assert recog.label("http.title", "qwx") is not None
 
 

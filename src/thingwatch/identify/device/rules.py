@@ -11,6 +11,7 @@ What a label never says is that the device sent anything: it is what answers at 
 
 from __future__ import annotations
 
+import logging
 import re
 import tomllib
 from collections.abc import Iterable, Sequence
@@ -35,6 +36,8 @@ from thingwatch.identify.device.signature import (
 from thingwatch.identify.device.title import says_more
 from thingwatch.identify.device.vocabulary import class_of_word, router_or_carrier
 from thingwatch.model import MAX_SIGHTING_CHARS, Label, Skip
+
+_log = logging.getLogger(__name__)
 
 KNOWN_TEXTS = 1 << 15  # labels kept
 MAX_KNOWN_CHARS = 512  # longer texts are judged anew: a memory of 32,768 such stays below 40 MB
@@ -82,7 +85,13 @@ class Rules:
     def load(cls, recog: Path | None = None, extra: Sequence[Path] = ()) -> Rules:
         """Our rules, after those in the files *extra*, before those of the Recog folder *recog*."""
         own = [signature for path in extra for signature in signatures_of(path)]
-        return cls([*own, *our_signatures()], Recog.load(recog) if recog else None)
+        rules = cls([*own, *our_signatures()], Recog.load(recog) if recog else None)
+        if rules.skips:
+            _log.warning(
+                "%d of Recog's rules cannot be used, the first at %s (%s); all others are",
+                len(rules.skips), rules.skips[0].place, rules.skips[0].reason,
+            )  # fmt: skip
+        return rules
 
     def label(self, kind: str, value: str) -> Label | None:
         """What *value*, a text of *kind* (SIGHTING_KINDS), says of the device; None when it says nothing."""
