@@ -185,8 +185,9 @@ def test_equal_evidence_gives_equal_answers(played: Path, case: Path, tmp_path: 
     assert things_of(again) == things_of(report_of(case))
 
 
-def test_a_missing_path_is_an_error(played: Path, tmp_path: Path) -> None:
-    """A path that is not there ends the run before anything is written, and is named."""
+def test_a_missing_path_is_an_error(played: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path that is not there ends the run before any mail is read, and is named."""
+    monkeypatch.setattr("thingwatch.uncover.digest_all", lambda *_: pytest.fail("the mail was read"))
     with pytest.raises(InputError, match="nowhere"):
         run(played, tmp_path / "case", tmp_path / "nowhere")
     assert not (tmp_path / "case").exists()

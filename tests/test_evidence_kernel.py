@@ -14,7 +14,7 @@ import pytest
 from thingwatch import evidence
 from thingwatch.config import Settings
 from thingwatch.errors import InputError
-from thingwatch.evidence import MAX_SAID_CHARS, SIGHTINGS_SCHEMA, Ranges, Sifted, gather, sift
+from thingwatch.evidence import MAX_SAID_CHARS, SIGHTINGS_SCHEMA, Ranges, Sifted, gather, planned, sift
 from thingwatch.identify import Rules
 from thingwatch.read.evidence import plan_evidence
 
@@ -183,7 +183,7 @@ def gathered(folder: Path, workers: int, *paths: Path) -> tuple[list[Sifted], di
         told[stage] += rows
 
     settings = SETTINGS.changed(workers=workers)
-    found = gather(paths, SOURCES, RULES, settings, folder, progress)
+    found = gather(planned(paths), SOURCES, RULES, settings, folder, progress)
     tables = {path.name: pq.read_table(path).to_pylist() for path in sorted(folder.glob("*.parquet"))}
     return found, tables, told
 

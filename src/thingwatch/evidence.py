@@ -7,10 +7,12 @@ names an exposure. Of all others only what their front says: they are the neighb
 from __future__ import annotations
 
 import multiprocessing
+import os
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +23,7 @@ import pyarrow.parquet as pq
 from thingwatch.config import Settings
 from thingwatch.errors import InputError
 from thingwatch.identify import Rules, read_sighting, warnings_of
-from thingwatch.kernel import Progress
+from thingwatch.kernel import WORKER_ENDED, Progress, end_with
 from thingwatch.model import Sighting, Skip
 from thingwatch.profile import iso
 from thingwatch.read.archive import shown
@@ -66,15 +68,11 @@ class Sifted(NamedTuple):
     skips: dict[str, int]
 
 
-def gather(
-    paths: Sequence[Path],
-    sources: frozenset[str],
-    rules: Rules,
-    settings: Settings,
-    folder: Path,
-    progress: Progress,
-) -> list[Sifted]:
-    """Sift every evidence file at *paths* into *folder*, on all cores. *sources*: the addresses that sent the mail."""
+def planned(paths: Sequence[Path]) -> list[EvidenceFile]:
+    """The evidence files at *paths*; asked for before any mail is read, so that a wrong path costs no hour.
+
+    Raises InputError for a path that is missing, or names a file of no known form.
+    """
     files = plan_evidence(paths)
     named = {str(path) for path in paths}
     for file in files:
@@ -82,6 +80,18 @@ def gather(
             raise InputError(
                 f"{file.path}: no form of evidence we know; see docs/evidence.md, or leave it out"
             )
+    return files
+
+
+def gather(
+    files: Sequence[EvidenceFile],
+    sources: frozenset[str],
+    rules: Rules,
+    settings: Settings,
+    folder: Path,
+    progress: Progress,
+) -> list[Sifted]:
+    """Sift *files* into *folder*, on all cores. *sources*: the addresses that sent the mail."""
     work = [(file, number) for number, file in enumerate(files)]
     minutes = settings.p0f_utc_minutes
     lookup = Ranges(sources)
@@ -94,16 +104,23 @@ def gather(
     found = []
     # Fork: the rules and the set of sources are there already. Largest first, so that no worker ends late alone.
     work.sort(key=lambda one: -one[0].size)
-    with ProcessPoolExecutor(settings.worker_count, mp_context=multiprocessing.get_context("fork")) as pool:
-        for one in pool.map(_sift, work):
-            progress("evidence", one.rows)
-            found.append(one)
+    with ProcessPoolExecutor(
+        settings.worker_count,
+        mp_context=multiprocessing.get_context("fork"),
+        initializer=end_with,
+        initargs=(os.getpid(),),
+    ) as pool:
+        try:
+            for one in pool.map(_sift, work):
+                progress("evidence", one.rows)
+                found.append(one)
+        except BrokenProcessPool as error:
+            raise InputError(WORKER_ENDED) from error
     return sorted(found)
 
 
-_shared: dict[
-    str, object
-] = {}  # what forked workers find; sent through a pipe it would be copied for each file
+# What forked workers find; sent through a pipe it would be copied for each file.
+_shared: dict[str, object] = {}
 
 
 def _sift(work: tuple[EvidenceFile, int]) -> Sifted:

@@ -33,6 +33,10 @@ REPEATING = [
 ]  # fmt: skip
 BATCH = 1024  # messages fingerprinted at a time: enough to amortise, little enough for the cache
 PARENT_SECONDS = 1.0  # between a worker's looks whether its run still lives
+WORKER_ENDED = (
+    "a worker process was ended from outside, most likely for want of memory;"
+    " lower load_mb or workers and run again"
+)
 Progress = Callable[[str, int], None]
 
 
@@ -134,7 +138,7 @@ def digest_all(
     with ProcessPoolExecutor(
         settings.worker_count,
         mp_context=multiprocessing.get_context("fork"),
-        initializer=_end_with,
+        initializer=end_with,
         initargs=(os.getpid(),),
     ) as pool:
         waiting: set[Future[Digest]] = set()
@@ -150,15 +154,12 @@ def digest_all(
                 done.append(future.result())
                 progress("read", done[-1].messages)
         except BrokenProcessPool as error:
-            raise InputError(
-                "a worker process was ended from outside, most likely for want of memory;"
-                " lower load_mb or workers and run again"
-            ) from error
+            raise InputError(WORKER_ENDED) from error
     done.sort()
     return done
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """Have this worker end soon after *parent* does: a killed run cannot tell its workers to stop."""
 
     def watch() -> None:

@@ -18,7 +18,7 @@ from thingwatch import __version__
 from thingwatch.act import with_evidence, write_case, write_page
 from thingwatch.config import Settings
 from thingwatch.errors import ContradictionError, InputError
-from thingwatch.evidence import SIGHTINGS_SCHEMA, Sifted, accounts_of, gather
+from thingwatch.evidence import SIGHTINGS_SCHEMA, Sifted, accounts_of, gather, planned
 from thingwatch.fingerprint import KINDS
 from thingwatch.fingerprint.readable import readable_hand, readable_keys, specimen
 from thingwatch.group import Join, group
@@ -29,6 +29,7 @@ from thingwatch.model import Message, Reason
 from thingwatch.outcome import RANK, headline, sentence_of, smallest_seen, things_sentence
 from thingwatch.profile import Campaign, Tallies, facts_of, iso, lure_id, portrait, prepare
 from thingwatch.read import Border
+from thingwatch.read.evidence import EvidenceFile
 from thingwatch.store import Engine, query
 
 MAX_PORTRAITS = 1000  # campaigns described in report.json; campaigns.parquet lists all
@@ -95,7 +96,7 @@ def _run(
 ) -> Outcome:
     stages = _Stages(progress)
     border = Border.of(settings.border)
-    rules = Rules.load(witness.recog, witness.rules)
+    rules, files = Rules.load(witness.recog, witness.rules), planned(witness.paths)
     try:
         digests = digest_all(paths, border, settings, work, progress)
     except (FileNotFoundError, PermissionError) as error:
@@ -119,7 +120,7 @@ def _run(
         judged = _judged(tallies, campaigns, settings)
         _add_verdicts(engine, judged)
         stages.done("name and judge", len(campaigns))
-        sifted = _sift(engine, witness, rules, settings, work, progress)
+        sifted = _sift(engine, files, rules, settings, work, progress)
         stages.done("read evidence", sum(file.rows for file in sifted))
         things = identify(engine, networks, [file.path for file in sifted], rules.label, settings.seed)
         stages.done("identify", len(things))
@@ -140,18 +141,23 @@ def _run(
 
 
 def _sift(
-    engine: Engine, witness: Witness, rules: Rules, settings: Settings, work: Path, progress: Progress
+    engine: Engine,
+    files: list[EvidenceFile],
+    rules: Rules,
+    settings: Settings,
+    work: Path,
+    progress: Progress,
 ) -> list[Sifted]:
     """Read the evidence about the sources found, into the table ``sightings``."""
     engine.make("thingwatch.identify", "source_systems")
     sifted: list[Sifted] = []
-    if witness.paths:
+    if files:
         sources = engine.arrow(
             "SELECT DISTINCT c.client_ip FROM campaign_sources AS c JOIN verdicts AS j ON j.campaign = c.campaign"
             " WHERE j.verdict <> 'bulk'"
         )
         wanted = frozenset(sources["client_ip"].to_pylist())
-        sifted = gather(witness.paths, wanted, rules, settings, work, progress)
+        sifted = gather(files, wanted, rules, settings, work, progress)
     if sifted:
         engine.read_parquet("sightings", work / "sightings-*.parquet")
     else:

@@ -28,14 +28,12 @@ LEAST_FRESH = 0.02  # chance that a line still speaks of the same household, bel
 CROWD = 50  # lines of one kind about one address in one file, beyond which the file is named; a busy device shows 20
 MANY_OLD = 20  # lines from another time, from which on a file is named, if they are a fifth of it
 CHOSEN_SOURCES = 100  # addresses from which on a file of fronts can be told to hold chosen ones
-CHOSEN_SHARE = (
-    0.95  # of a file's fronts that stand at the campaigns' own sources: no scan knows who will attack
-)
+# Of a file's fronts, those that stand at the campaigns' own sources: no scan knows who will attack.
+CHOSEN_SHARE = 0.95
 ENOUGH_SCANNED = 200  # neighbours whose silence is known, from which on a background is measured
 HOME_GROUPS = 6  # backgrounds told apart; networks are sorted into them by exposure
-ONE_VOICE = (
-    0.9  # share of sources with the same claim from which on the claim is the campaign's, not the source's
-)
+# Share of sources with the same claim from which on the claim is the campaign's, not the source's.
+ONE_VOICE = 0.9
 
 # Which families a stranger's file may speak in, strongest first: such a file has one vote about an address.
 FOREIGN = ("outcome", "compromise", "proxy", "banner", "network")
