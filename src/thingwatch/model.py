@@ -6,6 +6,7 @@ them cost a quarter of the time.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -201,6 +202,19 @@ class Reason:
     weight: float
     sentence: str
     evidence: tuple[Evidence, ...] = ()
+
+
+Z90 = 1.6448536269514722  # of a normal: 90 % lie within so many standard deviations
+
+
+def wilson(numerator: int, denominator: int) -> tuple[float, float]:
+    """Wilson's score interval, 90 % (Wilson 1927); 0 to 1 when there is nothing to count."""
+    if denominator <= 0:
+        return 0.0, 1.0
+    p, z2 = min(1.0, max(0.0, numerator / denominator)), Z90 * Z90
+    centre = (p + z2 / (2 * denominator)) / (1 + z2 / denominator)
+    half = Z90 / (1 + z2 / denominator) * math.sqrt(p * (1 - p) / denominator + z2 / (4 * denominator**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,11 +124,13 @@ def test_neighbours_exposure_excuses() -> None:
 
 
 def test_what_all_share_tells_nothing_of_one() -> None:
-    """A campaign in which every HELO is a bare word has the same share as without HELO."""
+    """A campaign of a quarter small Linux is a quarter things by its SYNs alone, and a HELO that all share changes
+    nothing: a table that could learn freely would say that PCs run small Linux, and that nobody is a thing."""
     count = 800
     stack = np.where(np.arange(count) < 200, place("tcp_syn", "linux_small"), place("tcp_syn", "windows"))
     without = interval(seen(count, tcp_syn=stack))
     with_helo = interval(seen(count, tcp_syn=stack, helo=place("helo", "bare")))
+    assert abs(without[1] - 0.25) < 0.05
     assert abs(without[1] - with_helo[1]) < 0.02
 
 

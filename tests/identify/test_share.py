@@ -262,6 +262,9 @@ def test_background_is_the_neighbours_share() -> None:
     assert background == {"low": 0.0634, "point": 0.1, "high": 0.1542, "addresses": 120}
     weighed, case = assessed_by_hand(60, neighbours={64500: (5, 5, 5)}, tcp_syn=SMALL)
     assert assess(weighed, case, 1).document["background"] is None
+    # One silent line among many answers is no scan that names the silent.
+    weighed, case = assessed_by_hand(60, neighbours={64500: (20, 60, 61)}, tcp_syn=SMALL)
+    assert assess(weighed, case, 1).document["background"] is None
 
 
 # -- The tempting reading, the ladder, and what a family of evidence is worth.

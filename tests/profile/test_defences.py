@@ -12,7 +12,8 @@ from stories.cast import ENGINE, HOUR, PEOPLE, Letter, Line, Post, at, gossip
 
 from thingwatch.config import Settings
 from thingwatch.identify import Networks
-from thingwatch.profile.defences import share, wilson
+from thingwatch.model import wilson
+from thingwatch.profile.defences import share
 from thingwatch.uncover import uncover
 
 Z90 = 1.6448536269514722

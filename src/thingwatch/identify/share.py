@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from thingwatch.identify.likelihood import CAP, FRESHNESS, ORIGINS, THING, UNSEEN, Floats, families, items
 from thingwatch.identify.mixture import NAT_PC, Mixture, mixture
 from thingwatch.identify.weigh import RELAY_VALUES, SENDER_VALUES, Case, Comparison, Weighed, shows
+from thingwatch.model import Z90, wilson
 
 ENOUGH_SENDER = 0.30  # share of messages with evidence about the sender, below which no point is printed
 NEAR_ZERO = 0.01  # low end below which the answer is "at most"
@@ -31,7 +32,6 @@ MIN_ABLATION = 50  # sources below which leaving out a family says nothing
 BANNER_POINTS = 0.10  # move of the share without banners from which on the finding rests on them
 MIN_COMPARED = 30  # addresses on either side, below which nothing is compared
 LEANING = 5.0  # neighbours' worth of the pooled rate in each network's own
-Z90 = 1.6449  # two-sided 90 % of a normal
 RUNGS = (
     "address only",
     "kind of line known",
@@ -259,19 +259,16 @@ def _naive(values: dict[str, NDArray[np.int8]], messages: NDArray[np.int64]) -> 
 
 def _background(weighed: Weighed, case: Case) -> dict[str, Any] | None:
     """How many uninvolved neighbours show a thing's banner; only where scans name the silent too."""
-    mine = set(case.asn.tolist())
+    mine = set(case.asn.tolist()) if weighed.silent_named else set()
     things = scanned = 0
     for asn, (t, answered, n) in weighed.neighbours.items():
         if asn in mine and n > answered:
             things, scanned = things + t, scanned + n
     if not scanned:
         return None
-    p, z = things / scanned, Z90
-    middle = (p + z * z / (2 * scanned)) / (1 + z * z / scanned)
-    half = z * np.sqrt(p * (1 - p) / scanned + z * z / (4 * scanned**2)) / (1 + z * z / scanned)
+    low, high = wilson(things, scanned)
     return {
-        "low": round(max(0.0, float(middle - half)), 4), "point": round(p, 4),
-        "high": round(min(1.0, float(middle + half)), 4), "addresses": scanned,
+        "low": round(low, 4), "point": round(things / scanned, 4), "high": round(high, 4), "addresses": scanned,
     }  # fmt: skip
 
 

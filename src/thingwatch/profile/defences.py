@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
+from thingwatch.model import wilson
 from thingwatch.profile.tally import Tallies
 from thingwatch.store import Engine
 
@@ -13,17 +13,6 @@ BLOCKS = (
     ("net", "block the /24 (or /64) after its first mail"),
     ("asn", "block the network (ASN) after its first mail"),
 )
-_Z90 = 1.6448536269514722
-
-
-def wilson(numerator: int, denominator: int) -> tuple[float, float]:
-    """Wilson's score interval, 90 % (Wilson 1927); 0 to 1 when there is nothing to count."""
-    if denominator <= 0:
-        return 0.0, 1.0
-    p, z2 = min(1.0, max(0.0, numerator / denominator)), _Z90 * _Z90
-    centre = (p + z2 / (2 * denominator)) / (1 + z2 / denominator)
-    half = _Z90 / (1 + z2 / denominator) * math.sqrt(p * (1 - p) / denominator + z2 / (4 * denominator**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def share(numerator: int, denominator: int, unit: str, basis: str, unknown: int = 0) -> dict[str, Any]:
