@@ -29,7 +29,7 @@ from thingwatch.kernel import digest_all
 from thingwatch.model import Message, RawMail
 from thingwatch.read import Border, plan, read_message
 from thingwatch.read.mailbox import mails_in
-from thingwatch.store import Engine
+from thingwatch.store import Embedded
 from thingwatch.uncover import load_tables, uncover
 
 FOLDER = Path(__file__).parents[1] / "build" / "real_mail"
@@ -137,11 +137,10 @@ def recall(paths: list[Path], misses: int) -> None:
     work = FOLDER / "work"
     work.mkdir()
     settings = Settings()
-    digest_all(paths, Border(), settings, work, lambda stage, rows: None)
     print("| links | pairs by | pairs | in one lure | in one campaign |\n| --- | --- | --- | --- | --- |")
     for hidden in (True, False):
-        with Engine(settings, work) as engine:
-            load_tables(engine, work)
+        with Embedded(settings, work) as engine:
+            load_tables(engine, digest_all(engine, paths, Border(), settings, lambda stage, rows: None))
             if hidden:
                 kinds = ", ".join(map(str, LINK_KINDS))
                 engine.run(f"CREATE TABLE shown AS SELECT * FROM keys WHERE kind NOT IN ({kinds})")

@@ -24,7 +24,7 @@ from thingwatch.config import Settings
 from thingwatch.group import group
 from thingwatch.kernel import digest_all
 from thingwatch.read import Border
-from thingwatch.store import Engine
+from thingwatch.store import Embedded, Engine
 from thingwatch.uncover import load_tables
 
 FOLDER = Path(__file__).parents[1] / "build" / "small_and_slow"
@@ -49,9 +49,8 @@ def main() -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     settings = Settings()
-    digest_all(paths, Border(), settings, FOLDER, lambda stage, rows: None)
-    with Engine(settings, FOLDER) as engine:
-        load_tables(engine, FOLDER)
+    with Embedded(settings, FOLDER) as engine:
+        load_tables(engine, digest_all(engine, paths, Border(), settings, lambda stage, rows: None))
         engine.run("CREATE TABLE all_mails AS FROM mails")
         engine.run("CREATE TABLE all_keys AS FROM keys")
         engine.run("DROP VIEW keys")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from thingwatch import evidence
@@ -17,6 +16,7 @@ from thingwatch.errors import InputError
 from thingwatch.evidence import MAX_SAID_CHARS, SIGHTINGS_SCHEMA, Ranges, Sifted, gather, planned, sift
 from thingwatch.identify import Rules
 from thingwatch.read.evidence import plan_evidence
+from thingwatch.store import Embedded, accounted
 
 RULES = Rules.load()
 MINE = "198.51.100.7"
@@ -48,10 +48,11 @@ def written(path: Path, *rows: dict[str, Any] | str) -> Path:
 def sifted(folder: Path, *rows: dict[str, Any] | str) -> tuple[Sifted, list[dict[str, Any]]]:
     """What becomes of one file of these rows."""
     (file,) = plan_evidence([written(folder / "own.jsonl", *rows)])
-    found = sift(file, 3, SOURCES, Ranges(SOURCES), RULES, folder)
-    table = pq.read_table(folder / "sightings-00003.parquet")
-    assert table.schema.equals(SIGHTINGS_SCHEMA)
-    return found, table.to_pylist()
+    tables: list[pa.Table] = [SIGHTINGS_SCHEMA.empty_table()]
+    found = accounted(
+        sift((3, file), SOURCES, Ranges(SOURCES), RULES), lambda name, table: tables.append(table)
+    )
+    return found, pa.concat_tables(tables).to_pylist()
 
 
 def test_of_a_source_everything_is_kept(tmp_path: Path) -> None:
@@ -175,7 +176,9 @@ def test_a_file_without_a_word_leaves_an_empty_table(tmp_path: Path) -> None:
     assert found.skips == {"not-a-source": 4}
 
 
-def gathered(folder: Path, workers: int, *paths: Path) -> tuple[list[Sifted], dict[str, Any], Counter[str]]:
+def gathered(
+    folder: Path, workers: int, *paths: Path
+) -> tuple[list[Sifted], list[dict[str, Any]], Counter[str]]:
     folder.mkdir()
     told: Counter[str] = Counter()
 
@@ -183,9 +186,10 @@ def gathered(folder: Path, workers: int, *paths: Path) -> tuple[list[Sifted], di
         told[stage] += rows
 
     settings = SETTINGS.changed(workers=workers)
-    found = gather(planned(paths), SOURCES, RULES, settings, folder, progress)
-    tables = {path.name: pq.read_table(path).to_pylist() for path in sorted(folder.glob("*.parquet"))}
-    return found, tables, told
+    with Embedded(settings, folder) as engine:
+        found = gather(engine, planned(paths), SOURCES, RULES, settings, progress)
+        rows = engine.arrow("SELECT * FROM sightings ORDER BY file, place, item").to_pylist()
+    return found, rows, told
 
 
 def test_many_processes_say_the_same(tmp_path: Path) -> None:
@@ -200,7 +204,7 @@ def test_many_processes_say_the_same(tmp_path: Path) -> None:
         (n, f"{n}.jsonl", 2 * (5 - n)) for n in range(5)
     ]
     assert alone[2] == {"evidence": 30}
-    assert set(alone[1]) == {f"sightings-{n:05d}.parquet" for n in range(5)}
+    assert len(alone[1]) == 30
 
 
 def test_a_file_the_user_named_must_be_known(tmp_path: Path) -> None:
@@ -217,9 +221,9 @@ def test_a_file_the_user_named_must_be_known(tmp_path: Path) -> None:
 
 
 def test_no_evidence_is_none(tmp_path: Path) -> None:
-    """An empty folder is no error and leaves no table."""
+    """An empty folder is no error and leaves an empty table."""
     (tmp_path / "heap").mkdir()
-    assert gathered(tmp_path / "out", 2, tmp_path / "heap") == ([], {}, Counter())
+    assert gathered(tmp_path / "out", 2, tmp_path / "heap") == ([], [], Counter())
 
 
 def test_columns_are_what_the_queries_ask_for() -> None:

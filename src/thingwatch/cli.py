@@ -102,7 +102,14 @@ def uncover(
     ] = None,
     recog: Recog = None,
     rules: DeviceRules = None,
-    engine: Annotated[str, typer.Option("--engine", help="duckdb.")] = "duckdb",
+    engine: Annotated[
+        str,
+        typer.Option(
+            "--engine",
+            metavar="NAME",
+            help="duckdb, spark (on this machine) or spark=MASTER_URL; see docs/scale.md.",
+        ),
+    ] = "duckdb",
     config: Config = None,
     json_: Json = False,
     quiet: Quiet = False,
@@ -112,8 +119,8 @@ def uncover(
     from thingwatch.uncover import Witness
     from thingwatch.uncover import uncover as run
 
-    if engine != "duckdb":
-        raise UsageError(f"--engine {engine}: only duckdb is there; leave the option out")
+    if engine != "duckdb" and engine.partition("=")[0] != "spark":
+        raise UsageError(f"--engine {engine}: must be duckdb, spark or spark=MASTER_URL")
     settings = Settings.load(config)
     if border:
         settings = settings.changed(border=tuple(border))
@@ -125,7 +132,7 @@ def uncover(
         )
     with _progress(quiet or json_) as told:
         witness = Witness(evidence or (), recog, rules or ())
-        outcome = run(mail, out, settings, networks, listed, told, witness)
+        outcome = run(mail, out, settings, networks, listed, told, witness, engine)
     if json_:
         typer.echo(json.dumps(outcome.report, ensure_ascii=False))
     elif not quiet:

@@ -31,6 +31,12 @@ class Settings:
         1800, "memory of the embedded database; it spills to disk beyond", "MB", 200, 1 << 20
     )
     temp_folder: str = _setting("", "where unfinished work lies; empty: beside the case folder", "path")
+    staging: str = _setting(
+        "",
+        "where a cluster's tables lie while it works: a folder or URL all its workers can write to; empty: beside the"
+        " case folder",
+        "path or URL",
+    )
     min_likeness: float = _setting(
         16.0, "summed weight of shared keys from which two messages are one lure", "bits", 4, 64
     )

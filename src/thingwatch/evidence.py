@@ -1,4 +1,4 @@
-"""The evidence kernel: one file of evidence in, one Parquet file of sightings out; the same in any process.
+"""The evidence kernel: one file of evidence in, rows of sightings out; the same in any process.
 
 What is kept depends on whose address a row names. Of the mail's sources everything is kept that can weigh or that
 names an exposure. Of all others only what their front says: they are the neighbours the sources are compared with.
@@ -6,29 +6,25 @@ names an exposure. Of all others only what their front says: they are the neighb
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from thingwatch.config import Settings
 from thingwatch.errors import InputError
 from thingwatch.identify import Rules, read_sighting, warnings_of
-from thingwatch.kernel import WORKER_ENDED, Progress, end_with
+from thingwatch.kernel import Progress
 from thingwatch.model import Sighting, Skip
 from thingwatch.profile import iso
 from thingwatch.read.archive import shown
 from thingwatch.read.evidence import NOTHING_THERE, EvidenceFile, plan_evidence, sightings_in
-from thingwatch.store import Engine
+from thingwatch.store import Engine, Steps, TableForm
 
 BATCH = 16_384  # sightings written at a time
 MAX_SAID_CHARS = 160  # of a value that is shown
@@ -54,7 +50,7 @@ SIGHTINGS_SCHEMA = pa.schema(
         ("ours", pa.bool_()),
     ]
 )
-_REPEATING = ["item", "kind", "source", "device_class", "vendor", "model", "said"]
+_REPEATING = ("item", "kind", "source", "device_class", "vendor", "model", "said")
 
 
 class Sifted(NamedTuple):
@@ -84,47 +80,29 @@ def planned(paths: Sequence[Path]) -> list[EvidenceFile]:
 
 
 def gather(
+    engine: Engine,
     files: Sequence[EvidenceFile],
     sources: frozenset[str],
     rules: Rules,
     settings: Settings,
-    folder: Path,
     progress: Progress,
 ) -> list[Sifted]:
-    """Sift *files* into *folder*, on all cores. *sources*: the addresses that sent the mail."""
-    work = [(file, number) for number, file in enumerate(files)]
-    minutes = settings.p0f_utc_minutes
-    lookup = Ranges(sources)
-    if settings.worker_count == 1 or len(work) < 2:
-        found = [sift(file, number, sources, lookup, rules, folder, minutes) for file, number in work]
-        for one in found:
-            progress("evidence", one.rows)
-        return found
-    _shared.update(sources=sources, lookup=lookup, rules=rules, folder=folder, minutes=minutes)
-    found = []
-    # Fork: the rules and the set of sources are there already. Largest first, so that no worker ends late alone.
-    work.sort(key=lambda one: -one[0].size)
-    with ProcessPoolExecutor(
-        settings.worker_count,
-        mp_context=multiprocessing.get_context("fork"),
-        initializer=end_with,
-        initargs=(os.getpid(),),
-    ) as pool:
-        try:
-            for one in pool.map(_sift, work):
-                progress("evidence", one.rows)
-                found.append(one)
-        except BrokenProcessPool as error:
-            raise InputError(WORKER_ENDED) from error
+    """Sift *files* on all hands into the table ``sightings``. *sources*: the addresses that sent the mail."""
+    # Largest first, so that no worker ends late alone.
+    work = sorted(enumerate(files), key=lambda one: -one[1].size)
+    found = engine.spread(
+        partial(
+            sift,
+            sources=sources,
+            lookup=Ranges(sources),
+            rules=rules,
+            p0f_utc_minutes=settings.p0f_utc_minutes,
+        ),
+        work,
+        {"sightings": TableForm(SIGHTINGS_SCHEMA, _REPEATING)},
+        lambda one: progress("evidence", one.rows),
+    )
     return sorted(found)
-
-
-# What forked workers find; sent through a pipe it would be copied for each file.
-_shared: dict[str, object] = {}
-
-
-def _sift(work: tuple[EvidenceFile, int]) -> Sifted:
-    return sift(*work, *(_shared[name] for name in ("sources", "lookup", "rules", "folder", "minutes")))  # type: ignore[arg-type]
 
 
 class Ranges:
@@ -152,62 +130,54 @@ def _is_address(text: str) -> bool:
 
 
 def sift(
-    file: EvidenceFile,
-    number: int,
+    item: tuple[int, EvidenceFile],
     sources: frozenset[str],
     lookup: Ranges,
     rules: Rules,
-    folder: Path,
     p0f_utc_minutes: int = 0,
-) -> Sifted:
-    """The kernel: read one file, leave ``sightings-NUMBER.parquet`` in *folder*."""
+) -> Steps[Sifted]:
+    """The kernel: read one numbered file; rows for ``sightings``."""
+    number, file = item
     skips: Counter[str] = Counter()
     rows = sightings = spread = 0
     ranges: set[int] = set()
     last = None
     batch: list[tuple[object, ...]] = []
-    with pq.ParquetWriter(
-        folder / f"sightings-{number:05d}.parquet",
-        SIGHTINGS_SCHEMA,
-        compression="none",
-        use_dictionary=_REPEATING,
-        write_statistics=False,
-    ) as writer:
-
-        def write() -> None:
-            columns = zip(*batch, strict=True)
-            arrays = [pa.array(c, f.type) for c, f in zip(columns, SIGHTINGS_SCHEMA, strict=True)]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=SIGHTINGS_SCHEMA))
-            batch.clear()
-
-        for item in sightings_in(file, sources, utc_offset_minutes=p0f_utc_minutes):
-            if item.place != last:
-                rows += 1
-                last = item.place
-            if isinstance(item, Skip):
-                skips[item.reason] += 1
+    for found in sightings_in(file, sources, utc_offset_minutes=p0f_utc_minutes):
+        if found.place != last:
+            rows += 1
+            last = found.place
+        if isinstance(found, Skip):
+            skips[found.reason] += 1
+            continue
+        sightings += 1
+        if "/" in found.ip:
+            # A list may say the same of a network again and again, and its networks may lie in one another.
+            mark = hash((found.ip, found.kind, found.value))
+            inside = () if mark in ranges else lookup.inside(found.ip)
+            spread += len(inside)
+            if spread > MAX_SPREAD or len(ranges) >= MAX_RANGES:
+                skips["too-many-ranges"] += 1
                 continue
-            sightings += 1
-            if "/" in item.ip:
-                # A list may say the same of a network again and again, and its networks may lie in one another.
-                mark = hash((item.ip, item.kind, item.value))
-                inside = () if mark in ranges else lookup.inside(item.ip)
-                spread += len(inside)
-                if spread > MAX_SPREAD or len(ranges) >= MAX_RANGES:
-                    skips["too-many-ranges"] += 1
-                    continue
-                ranges.add(mark)
-                for ip in inside:
-                    batch.append(_row(item._replace(ip=ip), number, rules))
-            elif item.ip in sources:
-                batch.append(_row(item, number, rules))
-            elif (row := _neighbour_row(item, number, rules)) is not None:
-                batch.append(row)
-            if len(batch) >= BATCH:
-                write()
-        if batch:
-            write()
+            ranges.add(mark)
+            for ip in inside:
+                batch.append(_row(found._replace(ip=ip), number, rules))
+        elif found.ip in sources:
+            batch.append(_row(found, number, rules))
+        elif (row := _neighbour_row(found, number, rules)) is not None:
+            batch.append(row)
+        if len(batch) >= BATCH:
+            yield "sightings", _table(batch)
+            batch = []
+    if batch:
+        yield "sightings", _table(batch)
     return Sifted(number, shown(Path(file.path)), file.form, rows, sightings, dict(skips))
+
+
+def _table(batch: list[tuple[object, ...]]) -> pa.Table:
+    columns = zip(*batch, strict=True)
+    arrays = [pa.array(c, f.type) for c, f in zip(columns, SIGHTINGS_SCHEMA, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=SIGHTINGS_SCHEMA)
 
 
 def _row(sighting: Sighting, number: int, rules: Rules) -> tuple[object, ...]:

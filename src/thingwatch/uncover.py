@@ -8,6 +8,8 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,10 +29,10 @@ from thingwatch.judge import Facts, judge
 from thingwatch.kernel import Digest, Progress, digest_all, messages_at
 from thingwatch.model import Message, Reason
 from thingwatch.outcome import RANK, headline, sentence_of, smallest_seen, things_sentence
-from thingwatch.profile import Campaign, Tallies, facts_of, iso, lure_id, portrait, prepare
+from thingwatch.profile import Campaign, Pace, Tallies, facts_of, iso, lure_id, portrait, prepare
 from thingwatch.read import Border
 from thingwatch.read.evidence import EvidenceFile
-from thingwatch.store import Engine, query
+from thingwatch.store import Engine, open_engine, query
 
 MAX_PORTRAITS = 1000  # campaigns described in report.json; campaigns.parquet lists all
 MAX_SPECIMENS = 240  # messages read again to be shown
@@ -64,8 +66,11 @@ def uncover(
     blocklist: list[str] | None = None,
     progress: Progress = lambda stage, rows: None,
     witness: Witness = NO_WITNESS,
+    engine: str = "duckdb",
 ) -> Outcome:
     """Find the campaigns in the mail at *paths*, say who sent them by *witness*, and write the case folder *out*.
+
+    *engine*: where the work is done: "duckdb", "spark" or "spark=MASTER_URL"; the result is the same.
 
     Raises InputError for input that cannot be read at all, OutputError for a case that cannot be written,
     ContradictionError for a profile whose numbers contradict each other.
@@ -76,7 +81,8 @@ def uncover(
         work = Path(settings.temp_folder or folder) / ".work"
         work.mkdir(parents=True, exist_ok=True)
         try:
-            outcome.append(_run(paths, folder, work, settings, networks, blocklist, progress, witness))
+            with open_engine(engine, settings, work) as opened:
+                outcome.append(_run(opened, paths, folder, settings, networks, blocklist, progress, witness))
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
@@ -85,9 +91,9 @@ def uncover(
 
 
 def _run(
+    engine: Engine,
     paths: Sequence[Path],
     folder: Path,
-    work: Path,
     settings: Settings,
     networks: Networks,
     blocklist: list[str] | None,
@@ -98,7 +104,7 @@ def _run(
     border = Border.of(settings.border)
     rules, files = Rules.load(witness.recog, witness.rules), planned(witness.paths)
     try:
-        digests = digest_all(paths, border, settings, work, progress)
+        digests = digest_all(engine, paths, border, settings, progress)
     except (FileNotFoundError, PermissionError) as error:
         # The case folder is ours and open: what is missing now was there when the run began.
         raise InputError(
@@ -110,27 +116,24 @@ def _run(
             f"{', '.join(map(str, paths))}: no mail in it; name an mbox, a Maildir, .eml files or a mail log"
         )
     stages.done("read and fingerprint", messages)
-    with Engine(settings, work) as engine:
-        load_tables(engine, work)
-        joins = group(engine, settings)
-        stages.done("group", engine.number("SELECT count(*) FROM campaign_members"))
-        campaigns, tallies = prepare(
-            engine, settings, lambda addresses: name_sources(addresses, networks), blocklist
-        )
-        judged = _judged(tallies, campaigns, settings)
-        _add_verdicts(engine, judged)
-        stages.done("name and judge", len(campaigns))
-        sifted = _sift(engine, files, rules, settings, work, progress)
-        stages.done("read evidence", sum(file.rows for file in sifted))
-        things = identify(engine, networks, [file.path for file in sifted], rules.label, settings.seed)
-        stages.done("identify", len(things))
-        documents = _documents(engine, tallies, judged, things, paths, border, settings, messages)
-        _explain_joins(joins, judged, documents)
-        report = _report(engine, documents, digests, paths, settings, networks, messages)
-        report["evidence"] = accounts_of(engine, sifted)
-        _refuse_contradictions(documents)
-        stages.done("profile", len(documents))
-        _write_tables(engine, folder)
+    load_tables(engine, digests)
+    joins = group(engine, settings)
+    stages.done("group", engine.number("SELECT count(*) FROM campaign_members"))
+    campaigns, tallies = prepare(engine, settings, partial(name_sources, networks=networks), blocklist)
+    judged = _judged(tallies, campaigns, settings)
+    _add_verdicts(engine, judged)
+    stages.done("name and judge", len(campaigns))
+    sifted = _sift(engine, files, rules, settings, progress)
+    stages.done("read evidence", sum(file.rows for file in sifted))
+    things = identify(engine, networks, [file.path for file in sifted], rules.label, settings.seed)
+    stages.done("identify", len(things))
+    documents = _documents(engine, tallies, judged, things, paths, border, settings, messages)
+    _explain_joins(joins, judged, documents)
+    report = _report(engine, documents, digests, paths, settings, networks, messages)
+    report["evidence"] = accounts_of(engine, sifted)
+    _refuse_contradictions(documents)
+    stages.done("profile", len(documents))
+    _write_tables(engine, folder)
     report["stages"] = list(stages.rows)
     (folder / "report.json").write_text(
         json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
@@ -141,28 +144,19 @@ def _run(
 
 
 def _sift(
-    engine: Engine,
-    files: list[EvidenceFile],
-    rules: Rules,
-    settings: Settings,
-    work: Path,
-    progress: Progress,
+    engine: Engine, files: list[EvidenceFile], rules: Rules, settings: Settings, progress: Progress
 ) -> list[Sifted]:
     """Read the evidence about the sources found, into the table ``sightings``."""
     engine.make("thingwatch.identify", "source_systems")
-    sifted: list[Sifted] = []
-    if files:
-        sources = engine.arrow(
-            "SELECT DISTINCT c.client_ip FROM campaign_sources AS c JOIN verdicts AS j ON j.campaign = c.campaign"
-            " WHERE j.verdict <> 'bulk'"
-        )
-        wanted = frozenset(sources["client_ip"].to_pylist())
-        sifted = gather(files, wanted, rules, settings, work, progress)
-    if sifted:
-        engine.read_parquet("sightings", work / "sightings-*.parquet")
-    else:
+    if not files:
         engine.add("sightings", SIGHTINGS_SCHEMA.empty_table())
-    return sifted
+        return []
+    sources = engine.arrow(
+        "SELECT DISTINCT c.client_ip FROM campaign_sources AS c JOIN verdicts AS j ON j.campaign = c.campaign"
+        " WHERE j.verdict <> 'bulk'"
+    )
+    wanted = frozenset(sources["client_ip"].to_pylist())
+    return gather(engine, files, wanted, rules, settings, progress)
 
 
 class _Stages:
@@ -181,10 +175,18 @@ class _Stages:
         self._progress(name, rows)
 
 
-def load_tables(engine: Engine, work: Path) -> None:
-    """Make ``mails`` and the views ``details`` and ``keys`` of what the workers left in *work*."""
-    engine.read_parquet("details", work / "mails-*.parquet")
-    engine.read_parquet("keys", work / "keys-*.parquet")
+def load_tables(engine: Engine, digests: list[Digest]) -> None:
+    """Make ``mails`` of what was read, and ``loads``: how many messages were read before each load."""
+    before = [0, *accumulate(digest.messages for digest in digests)]
+    engine.add(
+        "loads",
+        pa.table(
+            {
+                "number": pa.array([digest.number for digest in digests], pa.int64()),
+                "messages_before": pa.array(before[:-1], pa.int64()),
+            }
+        ),
+    )
     engine.make("thingwatch.store", "mails")
 
 
@@ -218,9 +220,11 @@ def _documents(
     messages: int,
 ) -> list[dict[str, Any]]:
     shown = judged[:MAX_PORTRAITS]
-    everything = engine.arrow(
-        "SELECT received_at FROM mails WHERE received_at IS NOT NULL ORDER BY received_at"
-    )["received_at"].to_numpy()
+    pace = engine.arrow(
+        "SELECT received_at // 10000000 AS bin, count(*) AS messages FROM mails WHERE received_at IS NOT NULL"
+        " GROUP BY received_at // 10000000 ORDER BY bin"
+    )
+    everything = Pace(pace["bin"].to_numpy(), pace["messages"].to_numpy())
     examples = messages_at(paths, border, settings, _examples(tallies, shown))
     named: dict[int, dict[int, str]] = {}
 
@@ -398,7 +402,9 @@ def _refuse_contradictions(documents: list[dict[str, Any]]) -> None:
 def _write_tables(engine: Engine, folder: Path) -> None:
     """The Parquet files of the case; see docs/tables.md for every column."""
     for name in ("messages", "campaigns", "waves", "keys"):
-        engine.write_parquet(query("thingwatch.store", f"case_{name}"), folder / f"{name}.parquet")
+        engine.write(
+            query("thingwatch.store", f"case_{name}"), folder / f"{name}.parquet", large=name == "messages"
+        )
     sources, entries = (
         engine.arrow(query("thingwatch.store", name)) for name in ("case_sources", "source_evidence")
     )

@@ -36,7 +36,7 @@ def begin(folder: Path, mail: bytes, workers: int) -> tuple[subprocess.Popen[byt
     end = time.monotonic() + MAX_SECONDS
     while time.monotonic() < end:
         for partial in folder.glob(".case.partial-*"):
-            if any(partial.glob(".work/mails-*.parquet")):
+            if any(partial.glob(".work/details-*.parquet")):
                 return process, partial
         assert process.poll() is None, "the run ended before it could be killed"
         time.sleep(0.01)

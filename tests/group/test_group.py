@@ -28,7 +28,7 @@ from thingwatch.config import Settings
 from thingwatch.group import Join, group
 from thingwatch.kernel import digest_all
 from thingwatch.read import Border
-from thingwatch.store import Engine
+from thingwatch.store import Embedded
 from thingwatch.uncover import load_tables
 
 SETTINGS = Settings().changed(workers=1)
@@ -47,9 +47,8 @@ class Grouped:
             mbox, work = Path(folder, "mail.mbox"), Path(folder, "work")
             mbox.write_bytes(b"".join(b"From - Thu Jan  2 08:00:00 2014\n" + mail + b"\n" for mail in mails))
             work.mkdir()
-            digest_all([mbox], Border(), SETTINGS, work, lambda stage, rows: None)
-            with Engine(SETTINGS, work) as tables:
-                load_tables(tables, work)
+            with Embedded(SETTINGS, work) as tables:
+                load_tables(tables, digest_all(tables, [mbox], Border(), SETTINGS, lambda stage, rows: None))
                 self.joins: list[Join] = group(tables, SETTINGS)
                 self.rows = tables.rows("SELECT seq, campaign, lure FROM campaign_members ORDER BY seq")
         self.campaign = {seq: campaign for seq, campaign, _ in self.rows}

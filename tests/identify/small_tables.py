@@ -18,7 +18,7 @@ from thingwatch.identify import Networks
 from thingwatch.identify.likelihood import UNSEEN, items
 from thingwatch.identify.mixture import Votes
 from thingwatch.identify.weigh import Case, Weighed, weigh
-from thingwatch.store import Engine
+from thingwatch.store import Embedded, Engine
 
 DAY = 86_400_000_000
 SENT = 1_388_620_800_000_000  # 2014-01-02 00:00, UTC
@@ -77,7 +77,7 @@ class World:
 
     def engine(self, folder: Path) -> Engine:
         """An engine that holds what the stages before leave."""
-        engine = Engine(Settings().changed(workers=1), folder)
+        engine = Embedded(Settings().changed(workers=1), folder)
         rows = [dict.fromkeys(SIGHTINGS_SCHEMA.names) | line for line in self.said]
         engine.add("sightings", pa.Table.from_pylist(rows, schema=SIGHTINGS_SCHEMA))
         text, number = pa.string(), pa.int64()

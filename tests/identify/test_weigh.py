@@ -81,7 +81,7 @@ def test_age_is_counted_from_the_mail(tmp_path: Path, at: int | None, days: floa
     engine, _ = world.weighed(tmp_path)
     ((age, fresh),) = engine.rows("SELECT age_days, fresh FROM weighed")
     assert age == pytest.approx(days)
-    assert fresh == pytest.approx(exp(-days / TAU_DAYS["dynamic"]))
+    assert fresh == pytest.approx(exp(-days / TAU_DAYS["dynamic"]), abs=2**-20)
 
 
 def test_what_does_not_fade_stays_fresh(tmp_path: Path) -> None:

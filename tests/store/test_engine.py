@@ -12,29 +12,29 @@ import pytest
 
 from thingwatch.config import Settings
 from thingwatch.errors import OutputError
-from thingwatch.store import Engine, query
+from thingwatch.store import Embedded, query
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    with Engine(Settings().changed(workers=1), tmp_path / "spill") as made:
+def engine(tmp_path: Path) -> Iterator[Embedded]:
+    with Embedded(Settings().changed(workers=1), tmp_path / "spill") as made:
         yield made
 
 
-def test_values_are_bound_not_pasted(engine: Engine) -> None:
+def test_values_are_bound_not_pasted(engine: Embedded) -> None:
     """A value with quotes in it is a value, not SQL."""
     engine.add("t", pa.table({"name": ["a'; DROP TABLE t; --", "b"]}))
     assert engine.number("SELECT count(*) FROM t WHERE name = $name", name="a'; DROP TABLE t; --") == 1
     assert engine.number("SELECT count(*) FROM t") == 2
 
 
-def test_values_nobody_asks_for_are_left_out(engine: Engine) -> None:
+def test_values_nobody_asks_for_are_left_out(engine: Embedded) -> None:
     """A stage may hand its settings to each of its queries; each takes what it names."""
     assert engine.rows("SELECT $a + 1", a=1, b=2) == [(2,)]
 
 
 def test_a_query_file_makes_its_table(
-    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """``make`` runs the file of that name, and the table is there, replaced when run again."""
     package = tmp_path / "a_stage_of_its_own"
@@ -53,7 +53,7 @@ def test_query_is_the_text_of_the_file() -> None:
     assert query("thingwatch.store", "case_messages").startswith("-- messages.parquet")
 
 
-def test_tables_come_from_arrow_and_go_back(engine: Engine) -> None:
+def test_tables_come_from_arrow_and_go_back(engine: Embedded) -> None:
     """What is added as Arrow rows comes back equal, nulls and lists too."""
     rows = pa.table({"n": [1, None, 3], "l": [["a"], [], None], "s": ["ü", "", None]})
     engine.add("t", rows)
@@ -64,20 +64,20 @@ def test_tables_come_from_arrow_and_go_back(engine: Engine) -> None:
     ]
 
 
-def test_parquet_in_and_out(engine: Engine, tmp_path: Path) -> None:
+def test_parquet_in_and_out(engine: Embedded, tmp_path: Path) -> None:
     """A view of several files holds all their rows; a written file is one, even in a folder with a quote in it."""
     folder = tmp_path / "o'clock"
     folder.mkdir()
     for number in range(2):
         pq.write_table(pa.table({"n": [number]}), folder / f"in-{number}.parquet")
     engine.read_parquet("pieces", folder / "in-*.parquet")
-    engine.write_parquet("SELECT n FROM pieces ORDER BY n", folder / "out.parquet")
+    engine.write("SELECT n FROM pieces ORDER BY n", folder / "out.parquet")
     assert pq.read_table(folder / "out.parquet").to_pylist() == [{"n": 0}, {"n": 1}]
 
 
 def test_too_little_memory_is_said_with_its_cure(tmp_path: Path) -> None:
     """Running out of memory names the setting to raise."""
-    engine = Engine(Settings().changed(workers=1), tmp_path)
+    engine = Embedded(Settings().changed(workers=1), tmp_path)
     with engine:
         engine.run("SET memory_limit = '20MB'")
         engine.run("SET max_temp_directory_size = '1MB'")
@@ -87,7 +87,7 @@ def test_too_little_memory_is_said_with_its_cure(tmp_path: Path) -> None:
             )
 
 
-def test_other_errors_travel(engine: Engine) -> None:
+def test_other_errors_travel(engine: Embedded) -> None:
     """A wrong statement is a bug of ours and is not dressed up as a full disk."""
     with pytest.raises(duckdb.Error):
         engine.run("SELECT nothing FROM nowhere")
@@ -95,7 +95,7 @@ def test_other_errors_travel(engine: Engine) -> None:
 
 def test_closed_after_use(tmp_path: Path) -> None:
     """The engine is a context, and gives its memory back at the end."""
-    with Engine(Settings(), tmp_path) as engine:
+    with Embedded(Settings(), tmp_path) as engine:
         assert engine.number("SELECT 1") == 1
     with pytest.raises(duckdb.Error):
         engine.number("SELECT 1")

@@ -17,6 +17,8 @@ import math
 from collections import defaultdict
 from typing import NamedTuple
 
+import pyarrow as pa
+
 from thingwatch.config import Settings
 from thingwatch.model import Evidence, Reason
 from thingwatch.store import Engine
@@ -80,10 +82,15 @@ def group_campaigns(engine: Engine, settings: Settings) -> list[Join]:
     engine.make(__package__, "clock_overlaps")
     joins = _joins(engine)
     campaign_of = _components(joins)
-    engine.run("CREATE OR REPLACE TABLE lure_campaigns (lure BIGINT, campaign BIGINT)")
-    if campaign_of:
-        rows = ", ".join(f"({lure}, {campaign})" for lure, campaign in sorted(campaign_of.items()))
-        engine.run(f"INSERT INTO lure_campaigns VALUES {rows}")
+    engine.add(
+        "lure_campaigns",
+        pa.table(
+            {
+                "lure": pa.array(campaign_of, pa.int64()),
+                "campaign": pa.array(campaign_of.values(), pa.int64()),
+            }
+        ),
+    )
     for name in (
         "core_members", "campaign_facts", "campaign_bins", "quiet_totals", "traits", "stray_traits", "loose",
         "pools", "pool_weights",

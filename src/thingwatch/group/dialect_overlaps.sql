@@ -4,8 +4,8 @@ CREATE OR REPLACE TABLE dialect_overlaps AS
 SELECT
     a.lure AS lure,
     b.lure AS other,
-    sum(least(a.messages * 1.0 / fa.messages, b.messages * 1.0 / fb.messages)) AS overlap,
-    sum(least(a.messages * 1.0 / fa.messages, b.messages * 1.0 / fb.messages) * a.others) AS background
+    sum(least(floor(1048576.0 * a.messages / fa.messages) / 1048576, floor(1048576.0 * b.messages / fb.messages) / 1048576)) AS overlap,
+    sum(least(floor(1048576.0 * a.messages / fa.messages) / 1048576, floor(1048576.0 * b.messages / fb.messages) / 1048576) * a.others) AS background
 FROM lure_dialects AS a
 JOIN lure_dialects AS b ON b.dialect = a.dialect
 JOIN (SELECT lure, sum(messages) AS messages FROM lure_dialects GROUP BY lure) AS fa ON fa.lure = a.lure

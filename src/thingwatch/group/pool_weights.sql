@@ -4,7 +4,9 @@
 CREATE OR REPLACE TABLE pool_weights AS
 SELECT
     i.campaign AS campaign,
-    log2((i.again + 0.1) / (i.messages + 1.0) / ((coalesce(o.messages, 0) + 0.5) / (q.messages + 1.0))) AS weight
+    floor(
+        1024 * log2((i.again + 0.1) / (i.messages + 1.0) / ((coalesce(o.messages, 0) + 0.5) / (q.messages + 1.0))) + 0.5
+    ) / 1024 AS weight
 FROM (
     SELECT campaign, sum(messages) AS messages, sum(CASE WHEN messages > 1 THEN messages ELSE 0 END) AS again
     FROM pools

@@ -10,10 +10,10 @@ FROM (
         k.kind AS kind,
         k.messages AS messages,
         b.messages - k.messages AS others,
-        least(
+        floor(1024 * least(
             w.bits,
             log2(((k.messages + 0.1) / (s.messages + 1.0)) / ((b.messages - k.messages + 0.5) / (t.messages - s.messages + 1.0)))
-        ) AS weight,
+        ) + 0.5) / 1024 AS weight,
         row_number() OVER (PARTITION BY k.key ORDER BY k.messages DESC, k.lure) AS rank
     FROM (
         SELECT d.lure AS lure, h.key AS key, min(h.kind) AS kind, count(*) AS messages

@@ -5,13 +5,13 @@ SELECT
     i.campaign AS campaign,
     i.trait AS trait,
     i.value AS value,
-    log2(
+    floor(1024 * log2(
         ((i.messages + 0.1) / (f.messages + 1.0))
         / CASE
             WHEN i.trait = 'clock' THEN (a.messages - i.messages + 0.5) / (t.messages - f.messages + 1.0)
             ELSE (a.messages - coalesce(n.messages, 0) + 0.5) / (q.messages + 1.0)
         END
-    ) AS weight
+    ) + 0.5) / 1024 AS weight
 FROM (
     SELECT c.campaign AS campaign, x.trait AS trait, x.value AS value, count(*) AS messages
     FROM core_members AS c

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from io import BytesIO
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -86,3 +87,8 @@ def opened(file: Path) -> maxminddb.Reader:
         return maxminddb.open_database(file)
     except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
         raise InputError(f"{file}: not a readable .mmdb file ({error}); name one, or leave it out") from error
+
+
+def opened_bytes(content: bytes) -> maxminddb.Reader:
+    """Open a file that another machine has read."""
+    return maxminddb.open_database(BytesIO(content), maxminddb.MODE_FD)

@@ -23,7 +23,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from thingwatch.identify.mmdb import opened, said_of
+from thingwatch.identify.mmdb import opened, opened_bytes, said_of
 
 _log = logging.getLogger(__name__)
 
@@ -81,6 +81,12 @@ class Networks:
     countries: _Table | None
     readers: tuple[maxminddb.Reader, ...] = ()
     reference: Mapping[str, str] | None = None  # what the answers rest on: name, date, attribution
+    files: tuple[Path, ...] = ()  # behind the readers
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What other machines need: the tables, and the user's files themselves, which stand only here."""
+        contents = tuple(file.read_bytes() for file in self.files)
+        return _carried, (self.networks, self.countries, contents, self.reference)
 
     @classmethod
     def load(cls, path: Path | None = None, mmdb: Path | Sequence[Path] | None = None) -> Networks:
@@ -100,7 +106,7 @@ class Networks:
         if described:
             shipped = reference or {"name": "", "date": "", "attribution": ""}
             reference = shipped | {"name": ", ".join(filter(None, [*described, shipped["name"]]))}
-        return cls(networks, countries, readers, reference)
+        return cls(networks, countries, readers, reference, files)
 
     @property
     def known(self) -> bool:
@@ -177,6 +183,15 @@ class Networks:
                 "prefix": pa.array(prefix, pa.string()),
             }
         )
+
+
+def _carried(
+    networks: _Table | None,
+    countries: _Table | None,
+    contents: Sequence[bytes],
+    reference: Mapping[str, str] | None,
+) -> Networks:
+    return Networks(networks, countries, tuple(map(opened_bytes, contents)), reference)
 
 
 def reference_folders() -> tuple[Path, ...]:

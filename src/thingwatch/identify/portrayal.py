@@ -57,7 +57,9 @@ class Portrayal:
         self._engine = engine
         self._files = files
         self._reads = reads
-        rows = engine.rows("SELECT client_ip, device_class, vendor, model, confidence FROM source_labels")
+        rows = engine.rows(
+            "SELECT client_ip, device_class, vendor, model, confidence FROM source_labels ORDER BY client_ip"
+        )
         spelt = _spellings(vendor for _, _, vendor, _, _ in rows if vendor)
         self.fronts = {
             ip: Front(device_class, spelt.get((vendor or "").casefold(), ""), model or "", confidence)
@@ -205,7 +207,7 @@ class Portrayal:
         if infected:
             sources["compromised_pc"] = infected
         rows = []
-        for name, count in sources.most_common():
+        for name, count in sorted(sources.items(), key=lambda one: (-one[1], one[0])):
             commonest = classes[name].most_common(1)
             told = cure(name, commonest[0][0] if commonest else None)
             rows.append(
@@ -226,7 +228,7 @@ class Portrayal:
         rows = self._engine.rows(
             "SELECT s.client_ip, s.kind, s.said, s.seen_at, s.port, s.source, s.place FROM sightings AS s"
             " JOIN asked AS a ON a.client_ip = s.client_ip WHERE s.ours AND s.item <> 'tcp_syn'"
-            " AND s.item <> 'smtp_rtt' ORDER BY s.client_ip, s.file, s.place"
+            " AND s.item <> 'smtp_rtt' ORDER BY s.client_ip, s.file, s.place, s.kind, s.port, s.said"
         )
         for address, group in groupby(rows, key=lambda row: row[0]):
             yield (

@@ -19,7 +19,7 @@ SELECT
     f.rank AS rank,
     f.foreign_word AS foreign_word,
     CASE WHEN f.fades THEN w.age_days ELSE 0.0 END AS age_days,
-    CASE WHEN f.fades THEN exp(-w.age_days / w.tau_days) ELSE 1.0 END AS fresh
+    CASE WHEN f.fades THEN floor(1048576 * exp(-w.age_days / w.tau_days) + 0.5) / 1048576 ELSE 1.0 END AS fresh
 FROM (
     SELECT
         s.client_ip AS client_ip, s.item AS item, s.value AS value, s.file AS file, s.place AS place, s.seen_at AS seen_at,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from importlib import resources
 from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple
@@ -20,14 +21,25 @@ from numpy.typing import NDArray
 from thingwatch.config import Settings
 from thingwatch.profile.defences import defences_of, make_defence_tables
 from thingwatch.profile.lures import lure_id, lures_of, signature_of
-from thingwatch.profile.pace import Wave, clock_of, iso, series_of, waves_of
+from thingwatch.profile.pace import Pace, Wave, clock_of, iso, series_of, waves_of
 from thingwatch.profile.selfcheck import check
 from thingwatch.profile.tally import TABLES, TOP, Tallies
 from thingwatch.store import Engine
 
-__all__ = ["Campaign", "Tallies", "facts_of", "iso", "lure_id", "portrait", "prepare"]
+__all__ = ["Campaign", "Pace", "Tallies", "facts_of", "iso", "lure_id", "portrait", "prepare"]
 
 MAX_HISTOGRAM = 400  # bars of messages per source; a source that sends more often is a server
+NAMED_SCHEMA = pa.schema(
+    [
+        ("client_ip", pa.string()),
+        ("asn", pa.int64()),
+        ("asn_name", pa.string()),
+        ("country", pa.string()),
+        ("ptr_class", pa.string()),
+        ("helo_class", pa.string()),
+    ]
+)
+ADDRESS_SCHEMA = pa.schema([("client_ip", pa.string()), ("asn", pa.int64()), ("prefix", pa.string())])
 CONSUMER_PROVIDERS = frozenset(
     line
     for line in resources.files(__package__)
@@ -66,24 +78,19 @@ def prepare(
         "dialect_spread",
     ):
         engine.make(__package__, name, **numbers)
-    named = name_sources(engine.arrow("SELECT client_ip, ptr, helo FROM source_facts ORDER BY client_ip"))
-    engine.add("named_sources", named)
-    everybody = engine.arrow(
-        "SELECT client_ip, '' AS ptr, '' AS helo FROM (SELECT DISTINCT client_ip FROM mails"
-        " WHERE client_ip IS NOT NULL) AS x ORDER BY client_ip"
-    )
-    networks = name_sources(everybody)
-    prefixes = pa.array([_prefix(ip) for ip in everybody["client_ip"].to_pylist()], pa.string())
-    engine.add(
+    engine.apply("named_sources", "SELECT client_ip, ptr, helo FROM source_facts", name_sources, NAMED_SCHEMA)
+    engine.apply(
         "addresses",
-        pa.table({"client_ip": everybody["client_ip"], "asn": networks["asn"], "prefix": prefixes}),
+        "SELECT DISTINCT client_ip FROM mails WHERE client_ip IS NOT NULL",
+        partial(_placed, name_sources=name_sources),
+        ADDRESS_SCHEMA,
     )
     if blocklist is not None:
-        engine.add(
+        engine.apply(
             "listed_addresses",
-            pa.table(
-                {"client_ip": pa.array(_listed(everybody["client_ip"].to_pylist(), blocklist), pa.string())}
-            ),
+            "SELECT client_ip FROM addresses",
+            partial(_listed, blocklist=blocklist),
+            ADDRESS_SCHEMA.empty_table().select(["client_ip"]).schema,
         )
     make_defence_tables(engine, blocklist is not None)
     columns = engine.columns("reported")
@@ -126,21 +133,29 @@ def _add_waves(engine: Engine, campaigns: list[Campaign]) -> None:
     )
 
 
+def _placed(addresses: pa.Table, name_sources: Callable[[pa.Table], pa.Table]) -> pa.Table:
+    """*addresses* (column client_ip) with the network each stands in: its ASN, and its /24 or /64."""
+    nameless = pa.array([""] * addresses.num_rows, pa.string())
+    named = name_sources(pa.table({"client_ip": addresses["client_ip"], "ptr": nameless, "helo": nameless}))
+    prefixes = pa.array([_prefix(ip) for ip in addresses["client_ip"].to_pylist()], pa.string())
+    return pa.table({"client_ip": addresses["client_ip"], "asn": named["asn"], "prefix": prefixes})
+
+
 def _prefix(address: str) -> str:
     if ":" not in address:
         return address.rpartition(".")[0] + ".0/24"
     return str(ip_network((int(ip_address(address)) >> 64 << 64, 64))) if address.count(":") > 1 else address
 
 
-def _listed(addresses: list[str], blocklist: list[str]) -> list[str]:
-    """The *addresses* that stand on *blocklist* (addresses and CIDR ranges)."""
+def _listed(addresses: pa.Table, blocklist: list[str]) -> pa.Table:
+    """Those of *addresses* that stand on *blocklist* (addresses and CIDR ranges)."""
     singles = {line for line in blocklist if "/" not in line}
     ranges = [ip_network(line, strict=False) for line in blocklist if "/" in line]
     spans = sorted((int(r.network_address), int(r.broadcast_address)) for r in ranges if r.version == 4)
     starts = np.array([s for s, _ in spans], dtype=np.int64)
     ends = np.maximum.accumulate(np.array([e for _, e in spans], dtype=np.int64)) if spans else starts
     found = []
-    for text in addresses:
+    for text in addresses["client_ip"].to_pylist():
         if text in singles:
             found.append(text)
             continue
@@ -151,7 +166,7 @@ def _listed(addresses: list[str], blocklist: list[str]) -> list[str]:
                 found.append(text)
         elif address.version == 6 and any(address in r for r in ranges if r.version == 6):
             found.append(text)
-    return found
+    return pa.table({"client_ip": pa.array(found, pa.string())})
 
 
 def _name_campaigns(engine: Engine) -> dict[int, str]:
@@ -206,13 +221,13 @@ def facts_of(tallies: Tallies, campaign: Campaign) -> dict[str, Any]:
 def portrait(
     tallies: Tallies,
     campaign: Campaign,
-    everything: NDArray[np.int64],
+    everything: Pace,
     all_messages: int,
     specimen: Callable[[int], str],
     read_key: Callable[[int, int], str],
     things: dict[str, Any],
 ) -> dict[str, Any]:
-    """One campaign's part of the report, but for verdict, reasons and joins. *everything*: all times, sorted.
+    """One campaign's part of the report, but for verdict, reasons and joins. *everything*: the pace of all mail.
 
     *things*: what was found of its senders.
     *specimen* shows a message, redacted; *read_key* says what a key of a message stands for; "" for neither.

@@ -1,7 +1,7 @@
 -- limits: for each campaign and per-address limit, the messages beyond the limit in their clock hour. Mail beyond
 -- the limit is shared out among what the address sent in that hour.
 CREATE OR REPLACE TABLE limits AS
-SELECT campaign, per_hour, CAST(round(sum(beyond * mine * 1.0 / messages)) AS BIGINT) AS stopped
+SELECT campaign, per_hour, CAST(round(sum(floor(1048576.0 * beyond * mine / messages) / 1048576)) AS BIGINT) AS stopped
 FROM (
     SELECT b.campaign AS campaign, l.per_hour AS per_hour, b.messages AS mine, h.messages AS messages, h.messages - l.per_hour AS beyond
     FROM (

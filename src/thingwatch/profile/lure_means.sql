@@ -7,7 +7,7 @@ FROM (
     GROUP BY campaign, lure, media
 ) AS m
 LEFT JOIN (
-    SELECT b.campaign AS campaign, b.lure AS lure, avg(least(1.0, v.keys * 1.0 / h.keys)) AS part
+    SELECT b.campaign AS campaign, b.lure AS lure, avg(floor(1048576 * least(1.0, v.keys * 1.0 / h.keys)) / 1048576) AS part
     FROM belonging AS b
     JOIN votes AS v ON v.seq = b.seq AND v.lure = b.lure
     JOIN holdings AS h ON h.seq = b.seq

@@ -130,7 +130,21 @@ def _hours(hours: float) -> str:
     return f"{whole} h {minutes:02d} min" if whole else f"{minutes} min"
 
 
-def series_of(times: NDArray[np.int64], everything: NDArray[np.int64]) -> dict[str, Any]:
+class Pace:
+    """How much mail of any kind arrived when: messages per ``BIN_SECONDS[0]``."""
+
+    def __init__(self, bins: NDArray[np.int64], messages: NDArray[np.int64]) -> None:
+        self._starts = bins * (BIN_SECONDS[0] * MICRO)
+        self._messages = messages
+
+    def per(self, edges: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Messages between each two *edges*, which lie on whole bins."""
+        first, last = np.searchsorted(self._starts, [edges[0], edges[-1] + 1])
+        counts = np.histogram(self._starts[first:last], edges, weights=self._messages[first:last])[0]
+        return counts.astype(np.int64)
+
+
+def series_of(times: NDArray[np.int64], everything: Pace) -> dict[str, Any]:
     """Messages of the campaign and all other mail per bin, over the campaign's time and a little around it."""
     if len(times) == 0:
         return {"start": None, "bin_seconds": BIN_SECONDS[0], "campaign": [], "other": []}
@@ -143,6 +157,5 @@ def series_of(times: NDArray[np.int64], everything: NDArray[np.int64]) -> dict[s
     bins = min(MAX_BINS * 4, int((high - low) // (width * MICRO)) + 1)
     edges = low + np.arange(bins + 1, dtype=np.int64) * (width * MICRO)
     mine = np.histogram(times, edges)[0]
-    first, last = np.searchsorted(everything, [edges[0], edges[-1]])
-    other = np.histogram(everything[first:last], edges)[0] - mine
+    other = everything.per(edges) - mine
     return {"start": iso(low), "bin_seconds": width, "campaign": mine.tolist(), "other": other.tolist()}

@@ -7,7 +7,10 @@ FROM (
         i.dialect AS dialect,
         i.messages AS messages,
         a.messages - i.messages AS others,
-        log2(((i.messages + 0.1) / (r.messages + 1.0)) / ((a.messages - i.messages + 0.5) / (t.messages - r.messages + 1.0))) AS weight,
+        floor(
+            1024 * log2(((i.messages + 0.1) / (r.messages + 1.0)) / ((a.messages - i.messages + 0.5) / (t.messages - r.messages + 1.0)))
+            + 0.5
+        ) / 1024 AS weight,
         i.example AS example,
         row_number() OVER (PARTITION BY i.campaign ORDER BY i.messages DESC, i.dialect) AS place
     FROM (

@@ -1,10 +1,10 @@
 -- signature_keys: for each reported campaign the keys a fiftieth of it holds, as its lures' signatures count them.
 CREATE OR REPLACE TABLE signature_keys AS
 SELECT c.campaign AS campaign, s.key AS key, min(s.kind) AS kind, sum(s.messages) AS messages, max(b.messages) - sum(s.messages) AS others,
-    log2(
+    floor(1024 * log2(
         ((sum(s.messages) + 0.1) / (max(r.messages) + 1.0))
         / ((greatest(max(b.messages) - sum(s.messages), 0) + 0.5) / (max(t.messages) - max(r.messages) + 1.0))
-    ) AS weight
+    ) + 0.5) / 1024 AS weight
 FROM signatures AS s
 JOIN said AS c ON c.lure = s.lure
 JOIN reported AS r ON r.campaign = c.campaign

@@ -1,6 +1,7 @@
--- messages.parquet: one row per message read, in input order.
+-- messages.parquet: one row per message read, in input order. A seq of ours is a load's number times 2^40 and the row
+-- there; here it counts from 0.
 SELECT
-    CAST(row_number() OVER (ORDER BY d.seq) - 1 AS BIGINT) AS seq,
+    o.messages_before + d.seq % 1099511627776 AS seq,
     d.message_id AS message_id,
     make_timestamp(d.received_at) AT TIME ZONE 'UTC' AS received_at,
     d.client_ip AS client_ip,
@@ -9,6 +10,7 @@ SELECT
     CAST(w.number AS INTEGER) AS wave,
     d.place AS place
 FROM details AS d
+JOIN loads AS o ON o.number = d.seq // 1099511627776
 LEFT JOIN campaign_members AS c ON c.seq = d.seq
 LEFT JOIN campaign_names AS v ON v.campaign = c.campaign
 LEFT JOIN members AS l ON l.seq = d.seq

@@ -1,21 +1,32 @@
-"""The embedded database: one query one table, within a stated memory, spilling to disk beyond."""
+"""What the stages ask of an engine: one query one table, and one function over many pieces of work.
+
+Two engines answer: `Embedded` on one machine, `Cluster` on many. The analysis knows neither.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
-import duckdb
 import pyarrow as pa
 
-from thingwatch.config import Settings
-from thingwatch.errors import OutputError
+Item = TypeVar("Item")
+Account = TypeVar("Account")
+# Rows of named tables, piece by piece, and at the end an account of what was done. It must not depend on where it runs.
+Steps = Generator[tuple[str, pa.Table], None, Account]
 
 _PARAMETER = re.compile(r"\$([a-z_]+)")
+
+
+class TableForm(NamedTuple):
+    """The columns of a table that work makes, and which of them hold few different values."""
+
+    schema: pa.Schema
+    repeating: tuple[str, ...] = ()
 
 
 def query(package: str, name: str) -> str:
@@ -23,98 +34,99 @@ def query(package: str, name: str) -> str:
     return resources.files(package).joinpath(f"{name}.sql").read_text(encoding="utf-8")
 
 
-class Engine:
-    """DuckDB behind the four verbs the stages need. Close it, or use it as a context."""
-
-    def __init__(self, settings: Settings, temp_folder: Path) -> None:
-        self._connection = duckdb.connect(
-            config={
-                "memory_limit": f"{settings.memory_mb}MB",
-                "threads": settings.worker_count,
-                "temp_directory": str(temp_folder),
-                "preserve_insertion_order": False,
-            }
-        )
+class Engine(ABC):
+    """Where the tables of a run are and where its work is done. Close it, or use it as a context."""
 
     def __enter__(self) -> Engine:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._connection.close()
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give everything back; the tables are gone."""
 
     def make(self, package: str, name: str, **values: Any) -> None:
         """Run ``name``.sql, which makes the table *name*; *values* are bound to its ``$parameters``."""
         self.run(query(package, name), **values)
 
+    @abstractmethod
     def run(self, statement: str, **values: Any) -> None:
-        """Run one statement that gives no rows."""
-        with _full_disk():
-            self._connection.execute(statement, _bound(statement, values))
+        """Run one statement that gives no rows: CREATE OR REPLACE TABLE name AS SELECT ..."""
 
+    @abstractmethod
     def drop(self, *names: str) -> None:
         """Forget tables that nothing later asks for; at full size they hold gigabytes."""
-        for name in names:
-            self.run(f"DROP TABLE IF EXISTS {name}")
 
+    @abstractmethod
     def rows(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
         """The rows of a small result."""
-        with _full_disk():
-            found: list[tuple[Any, ...]] = self._connection.execute(
-                statement, _bound(statement, values)
-            ).fetchall()
-            return found
-
-    def columns(self, table: str) -> list[str]:
-        """The names of the columns of *table*, in order."""
-        return [row[0] for row in self.rows(f"DESCRIBE {table}")]
-
-    def arrow(self, statement: str, **values: Any) -> pa.Table:
-        """The rows of a result as an Arrow table."""
-        with _full_disk():
-            return self._connection.sql(statement, params=_bound(statement, values) or None).to_arrow_table()
 
     def number(self, statement: str, **values: Any) -> int:
         """The one number a statement gives."""
         return int(self.rows(statement, **values)[0][0])
 
+    @abstractmethod
+    def columns(self, table: str) -> list[str]:
+        """The names of the columns of *table*, in order."""
+
+    @abstractmethod
+    def arrow(self, statement: str, **values: Any) -> pa.Table:
+        """The rows of a result as an Arrow table, in this process."""
+
+    @abstractmethod
     def add(self, name: str, table: pa.Table) -> None:
         """Make the table *name* of Arrow rows."""
-        with _full_disk():
-            self._connection.register("incoming", table)
-            self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM incoming")
-            self._connection.unregister("incoming")
 
-    def write_parquet(self, statement: str, path: Path) -> None:
-        """The rows of *statement* as one Parquet file."""
-        with _full_disk():
-            self._connection.execute(
-                f"COPY ({statement}) TO '{_quoted(path)}' (FORMAT parquet, COMPRESSION zstd)"
-            )
+    @abstractmethod
+    def apply(
+        self, name: str, statement: str, function: Callable[[pa.Table], pa.Table], schema: pa.Schema
+    ) -> None:
+        """Make the table *name*, of *schema*, by *function* from the rows of *statement*, any number at a time."""
 
-    def read_parquet(self, name: str, pattern: Path) -> None:
-        """Make the view *name* of the Parquet files that *pattern* matches."""
-        self.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet('{_quoted(pattern)}')")
+    @abstractmethod
+    def spread(
+        self,
+        work: Callable[[Item], Steps[Account]],
+        items: Iterable[Item],
+        tables: Mapping[str, TableForm],
+        told: Callable[[Account], None],
+    ) -> list[Account]:
+        """Do *work* on every item, on all hands; makes *tables* of its rows and gives its accounts, in no order.
+
+        *told* hears each account, on some engines only at the end. Raises InputError where a worker was lost and
+        could not be replaced.
+        """
+
+    @abstractmethod
+    def write(self, statement: str, path: Path, large: bool = False) -> None:
+        """The rows of *statement* as Parquet at *path*: one file, or a folder of files where *large* and many wrote."""
 
 
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
-
-
-def _bound(statement: str, values: dict[str, Any]) -> dict[str, Any]:
-    # DuckDB refuses values no parameter asks for; callers pass a stage's settings to each of its queries.
+def asked(statement: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of *values* that *statement* has a parameter for: callers pass a stage's settings to each query."""
     wanted = set(_PARAMETER.findall(statement))
     return {name: value for name, value in values.items() if name in wanted}
 
 
-@contextmanager
-def _full_disk() -> Iterator[None]:
-    try:
-        yield
-    except duckdb.IOException as error:
-        if "No space left" in str(error) or "not enough disk" in str(error).lower():
-            raise OutputError(
-                "disk full while grouping; free some space or set temp_folder to a larger disk"
-            ) from error
-        raise
-    except duckdb.OutOfMemoryException as error:
-        raise OutputError(f"memory_mb is too small for this mail ({error}); set it higher") from error
+def accounted(steps: Steps[Account], put: Callable[[str, pa.Table], None]) -> Account:
+    """Take all rows of *steps*, handing each piece to *put*; gives the account at the end."""
+    while True:
+        try:
+            name, table = next(steps)
+        except StopIteration as end:
+            account: Account = end.value
+            return account
+        put(name, table)
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """*table* with its times in UTC, not in this machine's zone, and without an engine's idea of what is never null."""
+    fields = []
+    for field in table.schema:
+        kind = field.type
+        if pa.types.is_timestamp(kind) and kind.tz is not None:
+            kind = pa.timestamp(kind.unit, tz="UTC")
+        fields.append(pa.field(field.name, kind))
+    return table.cast(pa.schema(fields))

@@ -42,4 +42,4 @@ FROM (
     LEFT JOIN source_origins AS o ON o.campaign = s.campaign AND o.client_ip = s.client_ip
     WHERE o.client_ip IS NULL
 ) AS entries
-ORDER BY campaign_id, client_ip, family, what
+ORDER BY campaign_id, client_ip, family, what, "when", "where"

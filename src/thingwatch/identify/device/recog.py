@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.parsers import expat
 
 from thingwatch.errors import InputError
@@ -82,6 +82,10 @@ class Recog:
             if patterns not in sets:
                 sets[patterns] = PatternSet(patterns, fold=False)
             self._sets[kind] = sets[patterns]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What other processes need: the fingerprints themselves; they compile them anew."""
+        return Recog, (self._fingerprints, self.skips)
 
     @classmethod
     def load(cls, folder: Path) -> Recog:

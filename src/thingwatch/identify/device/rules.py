@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from thingwatch.errors import InputError
 from thingwatch.identify.device.banner import clean, texts_of
@@ -80,6 +81,10 @@ class Rules:
         self._patterns = PatternSet([signature.pattern for signature in signatures])
         self._recog = recog
         self._known = lru_cache(maxsize=KNOWN_TEXTS)(self._judge)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What other processes need: the rules themselves; they compile them anew."""
+        return Rules, (self.signatures, self._recog)
 
     @classmethod
     def load(cls, recog: Path | None = None, extra: Sequence[Path] = ()) -> Rules:

@@ -1,0 +1,395 @@
+"""Apache Spark: the same statements transpiled, the same functions in Arrow batches. Nothing else knows Spark.
+
+Every table is written to the staging folder and read from there. A lost worker then costs its own tasks and no more,
+and a plan never grows behind the driver's back.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from thingwatch import __version__
+from thingwatch.config import Settings
+from thingwatch.errors import InputError, OutputError, SettingError, ThingwatchError
+from thingwatch.store.dialect import Statement, spark_sql
+from thingwatch.store.engine import Account, Engine, Item, Steps, TableForm, plain
+
+try:
+    from pyspark.errors import PySparkException
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.pandas.types import from_arrow_schema, from_arrow_type
+    from pyspark.sql.types import ArrayType, BinaryType, StructField, StructType
+except ImportError as error:
+    raise SettingError("--engine spark: PySpark is not installed; pip install 'thingwatch[spark]'") from error
+
+TASKS_PER_CORE = 16  # pieces of work per core, so that none ends late alone; each task costs some 20 ms
+DEAF_SECONDS = 120.0  # without a single worker, after which a run gives up
+
+
+class Cluster(Engine):
+    """The engine of many machines: a Spark session on *master*, or on this machine where *master* is empty.
+
+    Tables lie in the setting ``staging``, a folder or a URL that all workers can write to. The user's own
+    spark-defaults.conf holds, but for what would change results.
+    """
+
+    def __init__(self, master: str, settings: Settings, folder: Path) -> None:
+        self._master = master or f"local[{settings.worker_count}]"
+        self._local = self._master.startswith("local")
+        self._staging = (settings.staging or folder.resolve().as_uri()).rstrip("/")
+        self._folder = folder
+        self._shelves: dict[str, int] = {}  # how often each table was made: no folder is written twice
+        self._session = _session(self._master, settings)
+        self._context = self._session.sparkContext
+        self._failure = ""
+        self._closed = threading.Event()
+        if not self._local:
+            threading.Thread(target=self._listen, daemon=True).start()
+        try:
+            self._introduce()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the session; the staging folder is emptied."""
+        self._closed.set()
+        with _quiet():
+            self._delete(self._staging + "/tables")
+        with _quiet():
+            self._session.stop()
+
+    # --- statements ------------------------------------------------------------------------------------------
+
+    def run(self, statement: str, **values: Any) -> None:
+        """Run one CREATE OR REPLACE TABLE ... AS SELECT."""
+        told = spark_sql(statement)
+        if told.table is None:
+            raise ValueError(f"no table is made: {statement[:80]}")
+        self._keep(told.table, self._select(told, values))
+
+    def drop(self, *names: str) -> None:
+        """Forget tables."""
+        for name in names:
+            self._session.catalog.dropTempView(name)
+            with self._told():
+                self._delete(self._shelf(name))
+
+    def rows(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+        """The rows of a small result."""
+        with self._told():
+            return [tuple(row) for row in self._select(spark_sql(statement), values).collect()]
+
+    def columns(self, table: str) -> list[str]:
+        """The names of the columns of *table*, in order."""
+        return list(self._session.table(table).columns)
+
+    def arrow(self, statement: str, **values: Any) -> pa.Table:
+        """The rows of a result as an Arrow table."""
+        with self._told():
+            return plain(self._select(spark_sql(statement), values).toArrow())
+
+    def _select(self, told: Statement, values: Mapping[str, Any]) -> DataFrame:
+        with self._told():
+            return self._session.sql(
+                told.select, args={k: v for k, v in values.items() if k in told.parameters}
+            )
+
+    # --- tables ----------------------------------------------------------------------------------------------
+
+    def add(self, name: str, table: pa.Table) -> None:
+        """Make the table *name* of Arrow rows."""
+        with self._told():
+            self._keep(name, self._session.createDataFrame(table))
+
+    def apply(
+        self, name: str, statement: str, function: Callable[[pa.Table], pa.Table], schema: pa.Schema
+    ) -> None:
+        """Make the table *name* by *function*, broadcast once, from the rows of *statement*, a batch at a time."""
+        carried = self._context.broadcast(function)
+
+        def batches(arrived: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for batch in arrived:
+                yield from carried.value(pa.Table.from_batches([batch])).cast(schema).to_batches()
+
+        with self._told():
+            self._keep(
+                name, self._select(spark_sql(statement), {}).mapInArrow(batches, from_arrow_schema(schema))
+            )
+        carried.destroy()
+
+    def spread(
+        self,
+        work: Callable[[Item], Steps[Account]],
+        items: Iterable[Item],
+        tables: Mapping[str, TableForm],
+        told: Callable[[Account], None],
+    ) -> list[Account]:
+        """Do *work*, broadcast once, on every item. Each piece of rows travels as one row of lists."""
+        sent = [pickle.dumps(item) for item in items]
+        names = list(tables)
+        carried = self._context.broadcast(work)
+        lists = [
+            StructField(name, ArrayType(from_arrow_type(pa.struct(list(tables[name].schema)))), True)
+            for name in names
+        ]
+        form = StructType([*lists, StructField("account", BinaryType(), True)])
+        arrow_form = pa.schema(
+            [
+                *((name, pa.list_(pa.struct(list(tables[name].schema)))) for name in names),
+                ("account", pa.binary()),
+            ]
+        )
+
+        def hands(arrived: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for batch in arrived:
+                for item in batch["item"].to_pylist():
+                    yield from _shipped(carried.value(pickle.loads(item)), arrow_form)  # noqa: S301 our own driver's
+
+        pieces = min(len(sent), TASKS_PER_CORE * self._context.defaultParallelism) or 1
+        with self._told():
+            frame = self._session.createDataFrame(pa.table({"item": pa.array(sent, pa.binary())}))
+            self._keep("shipped", frame.repartition(pieces).mapInArrow(hands, form))
+            for name in names:
+                inline = self._session.sql(f"SELECT inline({name}) FROM shipped WHERE {name} IS NOT NULL")
+                self._keep(name, inline)
+            found = self._session.sql("SELECT account FROM shipped WHERE account IS NOT NULL").collect()
+        self.drop("shipped")
+        carried.destroy()
+        accounts = [pickle.loads(row[0]) for row in found]  # noqa: S301 our own workers'
+        for account in accounts:
+            told(account)
+        return accounts
+
+    def write(self, statement: str, path: Path, large: bool = False) -> None:
+        """The rows of *statement* at *path*; where *large*, as a folder of the files that many workers wrote."""
+        if not large:
+            pq.write_table(self.arrow(statement), path, compression="zstd")
+            return
+        written = f"{self._staging}/tables/{path.name}"
+        with self._told():
+            self._select(spark_sql(statement), {}).write.option("compression", "zstd").parquet(written)
+            self._fetch(written, path)
+
+    def _keep(self, name: str, frame: DataFrame) -> None:
+        """Write *frame* down, and let *name* mean what was written."""
+        older = self._shelf(name) if name in self._shelves else None
+        self._shelves[name] = self._shelves.get(name, 0) + 1
+        with self._told():
+            frame.write.option("compression", "lz4").parquet(self._shelf(name))
+            self._session.read.schema(frame.schema).parquet(self._shelf(name)).createOrReplaceTempView(name)
+            if older:
+                self._delete(older)
+
+    def _shelf(self, name: str) -> str:
+        return f"{self._staging}/tables/{name}-{self._shelves.get(name, 0)}"
+
+    # --- files, by Spark's own connectors --------------------------------------------------------------------
+
+    def _path(self, url: str) -> Any:
+        java: Any = self._context._jvm
+        return java.org.apache.hadoop.fs.Path(url)
+
+    def _files(self, url: str) -> tuple[Any, Any]:
+        """Hadoop's file system for *url*, and *url* as its path."""
+        path = self._path(url)
+        return path.getFileSystem(self._context._jsc.hadoopConfiguration()), path
+
+    def _delete(self, url: str) -> None:
+        system, path = self._files(url)
+        system.delete(path, True)
+
+    def _fetch(self, url: str, folder: Path) -> None:
+        """Bring the Parquet files at *url* into *folder*, wherever they lie."""
+        folder.mkdir()
+        system, path = self._files(url)
+        near = urlsplit(url).scheme == "file"
+        for status in system.listStatus(path):
+            name = str(status.getPath().getName())
+            if not name.endswith(".parquet"):
+                continue
+            if near:
+                shutil.move(Path(str(status.getPath().toUri().getPath())), folder / name)
+            else:
+                local = self._path((folder / name).resolve().as_uri())
+                system.copyToLocalFile(False, status.getPath(), local, True)
+        system.delete(path, True)
+
+    # --- what can go wrong -----------------------------------------------------------------------------------
+
+    def _introduce(self) -> None:
+        """Ask a few workers who they are: another version of ours, or no common folder, must end the run now."""
+        asked_of = max(2, self._context.defaultParallelism)
+        mark = f"{self._staging}/tables/here"
+        near = urlsplit(self._staging).scheme == "file"
+        here = urlsplit(mark).path if near else ""
+        with self._told():
+            system, path = self._files(mark)
+            system.create(path, True).close()
+
+        def who(arrived: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for _ in arrived:
+                try:
+                    import thingwatch
+
+                    version = thingwatch.__version__
+                except ImportError:
+                    version = "none"
+                seen = os.path.exists(here) if here else True
+                yield pa.RecordBatch.from_pydict({"version": [version], "seen": [seen]})
+
+        with self._told():
+            frame = self._session.range(asked_of, numPartitions=asked_of)
+            found = frame.mapInArrow(who, "version string, seen boolean").distinct().collect()
+        versions = {row[0] for row in found}
+        if versions != {__version__}:
+            raise SettingError(
+                f"--engine spark={self._master}: the workers have thingwatch {', '.join(sorted(versions))}, this is"
+                f" {__version__}; install the same version on every worker"
+            )
+        if not all(row[1] for row in found):
+            raise SettingError(
+                f"--engine spark={self._master}: the workers do not see {here}; set staging to a folder or URL that all"
+                " of them can write to"
+            )
+
+    def _listen(self) -> None:
+        """End the run when no worker has been there for a while: Spark itself would wait for ever."""
+        deaf = 0.0
+        while not self._closed.wait(2.0):
+            try:
+                # The driver counts itself.
+                deaf = 0.0 if self._context._jsc.sc().getExecutorMemoryStatus().size() > 1 else deaf + 2.0
+            except Exception:
+                deaf += 2.0
+            if deaf >= DEAF_SECONDS:
+                self._failure = f"no worker for {DEAF_SECONDS:.0f} s"
+                with _quiet():
+                    self._context.cancelAllJobs()
+                return
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say in one sentence what Spark says in two hundred lines."""
+        try:
+            yield
+        except ThingwatchError:
+            raise
+        except Exception as error:
+            if type(error).__module__.partition(".")[0] not in ("py4j", "pyspark"):
+                raise
+            raise self._sentence(error) from error
+
+    def _sentence(self, error: Exception) -> ThingwatchError:
+        text = str(error)
+        if self._failure or _stopped(self._context) or "SparkContext was shut down" in text:
+            return InputError(
+                f"spark={self._master}: the cluster is gone ({self._failure or 'its master does not answer'});"
+                " nothing was written; run again when it is back"
+            )
+        if "No space left" in text:
+            return OutputError(
+                f"disk full in {self._staging}; free some space or set staging to a larger disk"
+            )
+        for sign in (
+            "CANNOT_READ_FILE",
+            "FAILED_READ_FILE",
+            "is not a Parquet file",
+            "Could not read footer",
+        ):
+            if sign in text:
+                return InputError(f"spark: a file of the input cannot be read: {_first(text, sign)}")
+        if isinstance(error, PySparkException) and "PATH_NOT_FOUND" in text:
+            return InputError(f"spark: {_first(text, 'PATH_NOT_FOUND')}")
+        return InputError(f"spark={self._master}: {_cause(text)}; nothing was written")
+
+
+def _session(master: str, settings: Settings) -> SparkSession:
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    near = master.startswith("local") or urlsplit(master).hostname in ("127.0.0.1", "localhost", "::1")
+    if near:
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    build = (
+        SparkSession.builder.master(master)
+        .appName("thingwatch")
+        # Times are UTC, and stand in Parquet as every reader knows them.
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
+        .config("spark.log.level", "ERROR")
+        .config("spark.ui.showConsoleProgress", "false")
+    )
+    if near:
+        build = build.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
+        build = build.config("spark.driver.memory", f"{max(1024, settings.memory_mb)}m")
+    try:
+        session = build.getOrCreate()
+    except Exception as error:
+        if shutil.which("java") is None and not os.environ.get("JAVA_HOME"):
+            raise SettingError(
+                "--engine spark: no Java found; install a Java runtime, 17 or 21 (Debian: openjdk-17-jre-headless)"
+            ) from error
+        raise InputError(f"spark={master}: no session ({_cause(str(error))})") from error
+    context = session.sparkContext
+    if not context.getConf().contains("spark.sql.shuffle.partitions"):
+        session.conf.set("spark.sql.shuffle.partitions", str(max(8, 4 * context.defaultParallelism)))
+    return session
+
+
+def _shipped(steps: Steps[Any], form: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """The pieces of *steps*, each as one row: its table's list filled, all other columns null."""
+    while True:
+        try:
+            name, table = next(steps)
+        except StopIteration as end:
+            yield _row(form, "account", pa.array([pickle.dumps(end.value)], pa.binary()))
+            return
+        rows = pa.StructArray.from_arrays(
+            [column.combine_chunks() for column in table.columns], fields=list(table.schema)
+        )
+        one = pa.ListArray.from_arrays(pa.array([0, len(rows)], pa.int32()), rows)
+        yield _row(form, name, one.cast(form.field(name).type))
+
+
+def _row(form: pa.Schema, name: str, value: pa.Array) -> pa.RecordBatch:
+    columns = [value if field.name == name else pa.nulls(1, field.type) for field in form]
+    return pa.RecordBatch.from_arrays(columns, schema=form)
+
+
+def _stopped(context: Any) -> bool:
+    try:
+        return bool(context._jsc.sc().isStopped())
+    except Exception:
+        return True
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """For what is done while ending: the session may be dead already."""
+    with suppress(Exception):
+        yield
+
+
+def _first(text: str, sign: str) -> str:
+    line = next((line for line in text.splitlines() if sign in line), text)
+    return " ".join(line.split())[:400]
+
+
+def _cause(text: str) -> str:
+    """The line that says most: the last "Caused by" or Python error of a long trace, or its first line."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    python = [line for line in lines if line.split(":")[0].endswith("Error") and not line.startswith("at ")]
+    caused = [line for line in lines if line.startswith("Caused by:")]
+    return " ".join((python or caused or lines or ["no reason given"])[-1].split())[:400]
