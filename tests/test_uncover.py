@@ -21,7 +21,7 @@ from thingwatch.uncover import uncover
 SETTINGS = Settings().changed(workers=1)
 FILES = {
     "report.html", "report.json", "messages.parquet", "sources.parquet", "campaigns.parquet", "waves.parquet",
-    "keys.parquet",
+    "keys.parquet", "hands.parquet",
 }  # fmt: skip
 
 

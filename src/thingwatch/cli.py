@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import typer.core
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -26,6 +27,29 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 EXIT_PARTIAL = 4
+
+
+class _GuardGroup(typer.core.TyperGroup):
+    """The guard's commands, loaded when one is asked for: the others need not wait two seconds for them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self._loaded().list_commands(ctx))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return self._loaded().get_command(ctx, cmd_name)
+
+    def _loaded(self) -> Any:
+        from thingwatch.guard.commands import app as guard
+
+        return typer.main.get_command(guard)
+
+
+app.add_typer(
+    typer.Typer(
+        name="guard", cls=_GuardGroup, help="Stand beside a mail server and decide on mail in flight.",
+        no_args_is_help=True,
+    )
+)  # fmt: skip
 
 
 def _version(asked: bool) -> None:
@@ -240,6 +264,27 @@ def score(
         return
     for line in lines(measured):
         typer.echo(line)
+
+
+@app.command()
+def mark(
+    campaign: Annotated[
+        str, typer.Argument(metavar="CAMPAIGN", help="As the guard's status, top and header fields say it.")
+    ],
+    verdict: Annotated[str, typer.Argument(metavar="attack|bulk|good", help="What it is.")],
+    state: Annotated[
+        Path,
+        typer.Option("--state", metavar="DIR", envvar="THINGWATCH_STATE", help="The guard's state folder."),
+    ] = Path("/var/lib/thingwatch"),
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="guard.toml; needed only where no guard runs."),
+    ] = None,
+) -> None:
+    """Tell the guard what CAMPAIGN is; it holds from the next mail on."""
+    from thingwatch.guard.commands import mark as run
+
+    run(campaign, verdict, state, config)
 
 
 def _lines(path: Path) -> list[str]:

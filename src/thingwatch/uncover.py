@@ -401,7 +401,7 @@ def _refuse_contradictions(documents: list[dict[str, Any]]) -> None:
 
 def _write_tables(engine: Engine, folder: Path) -> None:
     """The Parquet files of the case; see docs/tables.md for every column."""
-    for name in ("messages", "campaigns", "waves", "keys"):
+    for name in ("messages", "campaigns", "waves", "keys", "hands"):
         engine.write(
             query("thingwatch.store", f"case_{name}"), folder / f"{name}.parquet", large=name == "messages"
         )

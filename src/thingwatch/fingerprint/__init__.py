@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from thingwatch.fingerprint.attachment import form_of, sampled, telling
-from thingwatch.fingerprint.client import ADDRESS_NAME, claimed_system, client_traits, line_of
+from thingwatch.fingerprint.client import ADDRESS_NAME, ClientTraits, claimed_system, client_traits, line_of
 from thingwatch.fingerprint.hashing import U64, hash_all
 from thingwatch.fingerprint.kinds import (
     DOMAIN,
@@ -35,7 +36,9 @@ from thingwatch.fingerprint.text import Shreds, shred
 from thingwatch.fingerprint.words import own_words, text_of
 from thingwatch.model import Message
 
-__all__ = ["KEYS_SCHEMA", "KINDS", "MAILS_SCHEMA", "Fingerprints", "fingerprint", "traits_of"]
+__all__ = [
+    "KEYS_SCHEMA", "KINDS", "MAILS_SCHEMA", "Fingerprints", "Prints", "fingerprint", "prints_of", "traits_of",
+]  # fmt: skip
 
 # What mail programs put before the subject of an answer or a forward, in the languages they come in.
 _FORWARD = re.compile(
@@ -114,6 +117,32 @@ def traits_of(messages: Sequence[Message]) -> Traits:
     return Traits(shreds, subjects, [links_of(raw) if raw else Links((), (), ()) for raw in shreds.links])
 
 
+class KeyColumns(NamedTuple):
+    """Keys side by side: the message's row, the kind, the key."""
+
+    rows: np.ndarray[tuple[int], np.dtype[np.int32]]
+    kinds: np.ndarray[tuple[int], np.dtype[np.int8]]
+    keys: U64
+
+
+class Prints(NamedTuple):
+    """What ``fingerprint`` makes tables of, as columns: all that one mail in flight needs."""
+
+    keys: KeyColumns
+    traits: Traits
+    hands: list[ClientTraits]
+    dialect: U64
+    id_form: U64
+    mime_form: U64
+    layout: U64
+    helo_form: U64
+    sender_form: U64
+    lines: list[int]  # of the address's name, as ``line_of`` says
+    names: list[str]  # under whose name a mail comes, "" for none
+    forwards: list[bool]  # the subject begins as an answer's or a forward's does
+    reports: list[bool]  # by a mail server or an answering machine
+
+
 def _media_of(message: Message, words: int, linked: bool, has_html: bool) -> str:
     """By what means a mail speaks; stray words beside an image or a link do not make it a text."""
     if message.logged:
@@ -155,16 +184,9 @@ class _KeyTable:
         """A row of keys per message."""
         self.add(kind, np.repeat(np.arange(grid.shape[0]), grid.shape[1]), grid.ravel())
 
-    def table(self) -> pa.Table:
-        """All that was added, as Arrow."""
-        return pa.Table.from_arrays(
-            [
-                pa.array(np.concatenate(self.rows)),
-                pa.array(np.concatenate(self.kinds)),
-                pa.array(np.concatenate(self.keys).view(np.int64)),
-            ],
-            schema=KEYS_SCHEMA,
-        )
+    def columns(self) -> KeyColumns:
+        """All that was added, end to end."""
+        return KeyColumns(np.concatenate(self.rows), np.concatenate(self.kinds), np.concatenate(self.keys))
 
 
 def _add_lists(table: _KeyTable, kind: int, lists: Sequence[Sequence[bytes]]) -> None:
@@ -191,8 +213,11 @@ def _add_attachments(table: _KeyTable, messages: Sequence[Message]) -> None:
         table.add_once(IMAGE_FORM, where[images], hash_all([form_of(found[i]) for i in images]))
 
 
-def fingerprint(messages: Sequence[Message]) -> Fingerprints:
-    """Tables of traits and keys for *messages*. Pure: equal messages give equal rows on any machine."""
+def prints_of(messages: Sequence[Message]) -> Prints:
+    """Traits and keys of *messages* as columns. Pure: equal messages give equal rows on any machine.
+
+    Few calls over long columns: one mail in flight pays for each call, not for its bytes.
+    """
     traits = traits_of(messages)
     shreds, subjects, links = traits
     hands = list(map(client_traits, messages))
@@ -211,30 +236,54 @@ def fingerprint(messages: Sequence[Message]) -> Fingerprints:
 
     lines = [line_of(m.ptr, m.client_ip) for m in messages]
     reports = [_is_report(m, line) for m, line in zip(messages, lines, strict=True)]
-    order = hash_all([h.order for h in hands])
     ids = [h.message_id for h in hands]
-    id_coarse = shape_hashes([i.rpartition(b"@")[0] for i in ids]) ^ hash_all(
-        [i.rpartition(b"@")[2] for i in ids]
+    cut = [i.rpartition(b"@") for i in ids]
+    order, id_end, mailer, mime_form, from_form, tree, size_class = hash_all(
+        [
+            *[h.order for h in hands],
+            *[c[2] for c in cut],
+            *[h.mailer for h in hands],
+            *[h.mime_form for h in hands],
+            *[h.from_form for h in hands],
+            *[m.mime_tree.encode() for m in messages],
+            # Powers of a quarter bit: a lure with names and tokens in it stays within a class or two.
+            *[str(int(math.log2(m.size + 1) * 4)).encode() for m in messages],
+        ]
+    ).reshape(7, n)
+    id_form, date, boundary, sender_form, helo_form = shape_hashes(
+        [
+            *[c[0] for c in cut],
+            *[h.date for h in hands],
+            *[h.boundary for h in hands],
+            *[m.mail_from.partition("@")[0].encode("utf-8", "replace") for m in messages],
+            *[m.helo.encode("utf-8", "replace") for m in messages],
+        ]
+    ).reshape(5, n)
+    return Prints(
+        keys=table.columns(),
+        traits=traits,
+        hands=hands,
+        dialect=order ^ ((id_form ^ id_end) * np.uint64(3)) ^ (date * np.uint64(5)) ^ (mailer * np.uint64(7)),
+        id_form=shape_hashes(ids, fine=True),
+        # How From is written goes with the lure's name, not with the engine: a comma in it asks for quotes.
+        mime_form=mime_form ^ boundary ^ (from_form * np.uint64(11)),
+        layout=tree ^ shreds.skeletons,
+        helo_form=helo_form,
+        sender_form=sender_form ^ size_class,
+        lines=lines,
+        names=[_name_of(m, report) for m, report in zip(messages, reports, strict=True)],
+        forwards=[_FORWARD.match(m.subject) is not None for m in messages],
+        reports=reports,
     )
-    dialect = (
-        order
-        ^ (id_coarse * np.uint64(3))
-        ^ (shape_hashes([h.date for h in hands]) * np.uint64(5))
-        ^ (hash_all([h.mailer for h in hands]) * np.uint64(7))
-    )
-    # How From is written goes with the lure's name, not with the engine: a comma in it asks for quotes.
-    mime_form = (
-        hash_all([h.mime_form for h in hands])
-        ^ shape_hashes([h.boundary for h in hands])
-        ^ (hash_all([h.from_form for h in hands]) * np.uint64(11))
-    )
-    layout = hash_all([m.mime_tree.encode() for m in messages]) ^ shreds.skeletons
-    # Powers of a quarter bit: a lure with names and tokens in it stays within a class or two.
-    size_class = [str(int(np.log2(m.size + 1) * 4)).encode() for m in messages]
-    sender_form = shape_hashes([m.mail_from.partition("@")[0].encode("utf-8", "replace") for m in messages])
+
+
+def fingerprint(messages: Sequence[Message]) -> Fingerprints:
+    """Tables of traits and keys for *messages*; see ``prints_of``."""
+    prints = prints_of(messages)
+    shreds, _, links = prints.traits
     columns = (
         dict(zip(Message._fields, zip(*messages, strict=True), strict=True))
-        if n
+        if messages
         else dict.fromkeys(Message._fields, ())
     )
     mails = pa.Table.from_arrays(
@@ -265,31 +314,33 @@ def fingerprint(messages: Sequence[Message]) -> Fingerprints:
             _texts([a.dmarc for a in columns["authentication"]]),
             _texts([a.domain for a in columns["authentication"]]),
             _texts(columns["list_id"]),
-            _texts([_name_of(m, report) for m, report in zip(messages, reports, strict=True)]),
+            _texts(prints.names),
             pa.array(columns["reply"], pa.bool_()),
-            pa.array([_FORWARD.match(s) is not None for s in columns["subject"]], pa.bool_()),
-            pa.array(reports, pa.bool_()),
+            pa.array(prints.forwards, pa.bool_()),
+            pa.array(prints.reports, pa.bool_()),
             pa.array(columns["logged"], pa.bool_()),
             pa.array([link.hosts for link in links], pa.list_(pa.string())),
             pa.array(
                 [[g.decode("ascii", "replace") for g in link.grammars] for link in links],
                 pa.list_(pa.string()),
             ),
-            _signed(dialect),
-            _signed(shape_hashes(ids, fine=True)),
-            _signed(mime_form),
-            _signed(layout),
-            _signed(shape_hashes([m.helo.encode("utf-8", "replace") for m in messages])),
-            _signed(sender_form ^ hash_all(size_class)),
+            _signed(prints.dialect),
+            _signed(prints.id_form),
+            _signed(prints.mime_form),
+            _signed(prints.layout),
+            _signed(prints.helo_form),
+            _signed(prints.sender_form),
             _signed(np.where(shreds.words >= WHOLE_WORDS, shreds.exact, np.uint64(0))),
-            pa.array(lines, pa.int8()),
+            pa.array(prints.lines, pa.int8()),
             _texts(columns["system"]),
-            pa.array([claimed_system(h.mailer) for h in hands], pa.string()),
+            pa.array([claimed_system(h.mailer) for h in prints.hands], pa.string()),
             pa.array(columns["defects"], pa.list_(pa.string())),
         ],
         schema=MAILS_SCHEMA,
     )
-    return Fingerprints(mails, table.table())
+    rows, kinds, keys = prints.keys
+    held = [pa.array(rows), pa.array(kinds), pa.array(keys.view(np.int64))]
+    return Fingerprints(mails, pa.Table.from_arrays(held, schema=KEYS_SCHEMA))
 
 
 def _is_report(message: Message, line: int) -> bool:

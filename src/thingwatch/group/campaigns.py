@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -110,30 +111,13 @@ def _joins(engine: Engine) -> list[Join]:
     all_messages = max(1, engine.number("SELECT count(*) FROM mails"))
     evidence: dict[tuple[int, int], list[Reason]] = defaultdict(list)
     for lure, other, shared in engine.rows("SELECT lure, other, shared FROM pool_overlaps"):
-        evidence[lure, other] += _pool_reason(facts[lure], facts[other], shared)
+        evidence[lure, other] += pool_reason(facts[lure].sources, facts[other].sources, shared)
     for lure, other, overlap, background in engine.rows(
         "SELECT lure, other, overlap, background FROM dialect_overlaps"
     ):
-        rate = background / max(overlap, 1e-9) / all_messages
-        bits = min(_CAPS["dialect"], -math.log2(max(rate, 1e-6)) / 2) * overlap
-        evidence[lure, other].append(
-            Reason(
-                "same dialects",
-                round(bits, 1),
-                f"{overlap:.0%} of both are written in the same dialects, which {rate:.2%} of other mail uses",
-                (Evidence("messages: header order, Message-ID, Date, mailer", f"{overlap:.2f}"),),
-            )
-        )
+        evidence[lure, other].append(dialect_reason(overlap, background, all_messages))
     for lure, other, overlap in engine.rows("SELECT lure, other, overlap FROM clock_overlaps"):
-        if overlap > 0.2:
-            evidence[lure, other].append(
-                Reason(
-                    "same clock",
-                    round(_CAPS["clock"] * overlap, 1),
-                    f"{overlap:.0%} of both arrive in the same ten minutes",
-                    (Evidence("messages.parquet: received_at", f"{overlap:.2f}"),),
-                )
-            )
+        evidence[lure, other] += clock_reason(overlap)
     for lure, other, overlap in engine.rows("SELECT lure, other, overlap FROM link_overlaps"):
         evidence[lure, other].append(
             Reason(
@@ -146,15 +130,46 @@ def _joins(engine: Engine) -> list[Join]:
     return [
         Join(lure, other, tuple(reasons))
         for (lure, other), reasons in sorted(evidence.items())
-        if sum(r.weight for r in reasons) >= JOIN_BITS
-        and (
-            len([r for r in reasons if r.weight >= 1.5]) >= 2 or any(r.weight >= ALONE_BITS for r in reasons)
+        if is_join(reasons)
+    ]
+
+
+def is_join(reasons: Sequence[Reason]) -> bool:
+    """Whether *reasons* make one campaign of two lures: bits enough, of two kinds or of a pool that speaks alone."""
+    return sum(r.weight for r in reasons) >= JOIN_BITS and (
+        len([r for r in reasons if r.weight >= 1.5]) >= 2 or any(r.weight >= ALONE_BITS for r in reasons)
+    )
+
+
+def dialect_reason(overlap: float, background: float, all_messages: float) -> Reason:
+    """What it proves that *overlap* of two lures is written alike; *background*: other mail in those dialects."""
+    rate = background / max(overlap, 1e-9) / all_messages
+    bits = min(_CAPS["dialect"], -math.log2(max(rate, 1e-6)) / 2) * overlap
+    return Reason(
+        "same dialects",
+        round(bits, 1),
+        f"{overlap:.0%} of both are written in the same dialects, which {rate:.2%} of other mail uses",
+        (Evidence("messages: header order, Message-ID, Date, mailer", f"{overlap:.2f}"),),
+    )
+
+
+def clock_reason(overlap: float) -> list[Reason]:
+    """What it proves that *overlap* of two lures arrives in the same ten minutes."""
+    if overlap <= 0.2:
+        return []
+    return [
+        Reason(
+            "same clock",
+            round(_CAPS["clock"] * overlap, 1),
+            f"{overlap:.0%} of both arrive in the same ten minutes",
+            (Evidence("messages.parquet: received_at", f"{overlap:.2f}"),),
         )
     ]
 
 
-def _pool_reason(a: _Facts, b: _Facts, shared: int) -> list[Reason]:
-    part = shared / max(1, min(a.sources, b.sources))
+def pool_reason(sources: int, other_sources: int, shared: int) -> list[Reason]:
+    """What it proves that two lures of so many sources have *shared* of them in common."""
+    part = shared / max(1, min(sources, other_sources))
     if shared < 3 or part <= TWO_INFECTIONS:
         return []
     # Chance must not be counted on this mail: a campaign that is most of it would make its own pool look ordinary.

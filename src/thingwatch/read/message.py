@@ -7,10 +7,10 @@ import re
 from thingwatch.model import Authentication, Message, RawMail, Session
 from thingwatch.read.authentication import read_authentication
 from thingwatch.read.charset import clean, header_text, plain_text
-from thingwatch.read.hop import canonical_address, recipient_of
+from thingwatch.read.hop import Hop, canonical_address, recipient_of
 from thingwatch.read.mime import Header, split_headers, unify_line_ends, walk_body
 from thingwatch.read.part import PartHead, part_head
-from thingwatch.read.received import Border, find_crossing
+from thingwatch.read.received import Border, Crossing, find_crossing
 from thingwatch.read.system import system_of
 
 MAX_RECIPIENTS = 100  # what RFC 5321, 4.5.3.1.8 asks a server to take at least
@@ -21,14 +21,18 @@ _CLIENT_IN_SPF = re.compile(rb"\bclient-ip\s*=\s*\"?([0-9A-Fa-f.:]{3,45})")
 _NO_SESSION = Session()
 _NO_AUTHENTICATION = Authentication()
 _NO_HEAD = PartHead()
+_IN_FLIGHT = Crossing(Hop(), -1, -1, None)
 _CHECK_FIELDS = (b"authentication-results", b"received-spf", b"arc-authentication-results")
 # Written by the server that took the mail in, where its own line may be missing or unreadable.
 _CLIENT_FIELDS = (b"x-originating-ip", b"x-sender-ip", b"x-client-ip", b"x-remote-ip")
 _RECIPIENT_FIELDS = (b"x-original-to", b"delivered-to", b"envelope-to", b"x-envelope-to")
 
 
-def read_message(mail: RawMail, border: Border) -> Message:
+def read_message(mail: RawMail, border: Border | None) -> Message:
     """Read *mail*; *border* says which servers are the user's own (empty: found in the mail).
+
+    None: the mail is in flight and no server of ours has written in it yet, so that every header is the
+    sender's, a Received line that names the client too.
 
     Never raises: what is wrong with the mail is named in ``Message.defects``. What ``mail.session``
     says wins over every header. The headers down to the border's own Received line are the border's
@@ -45,7 +49,9 @@ def read_message(mail: RawMail, border: Border) -> Message:
     client_ip = canonical_address(session.client_ip) if session.client_ip else None
 
     received = [k for k, (name, _) in enumerate(headers) if len(name) == 8 and name.lower() == b"received"]
-    crossing = find_crossing([headers[k][1] for k in received], border, client_ip)
+    crossing = (
+        _IN_FLIGHT if border is None else find_crossing([headers[k][1] for k in received], border, client_ip)
+    )
     if crossing.defects:
         defects += crossing.defects
     ours = received[crossing.inner_line] + 1 if crossing.inner_line >= 0 else 0

@@ -1,0 +1,149 @@
+"""Where the guard listens and what it grants its peers: the [service] table of guard.toml, and the command line.
+
+The rest of the file are the options of the guard itself; tables of outlets go to them unread.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, fields, replace
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from thingwatch.errors import InputError, SettingError
+from thingwatch.guard.options import Options
+
+OUTLETS = "outlets"  # [outlets.NAME]: read by the outlets
+
+
+def _setting(default: Any, doc: str, unit: str, low: float | None = None, high: float | None = None) -> Any:
+    return field(default=default, metadata={"doc": doc, "unit": unit, "low": low, "high": high})
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """All settings of the daemon."""
+
+    milter: str = _setting(
+        "inet:127.0.0.1:8893", "where the mail server asks: inet:HOST:PORT or unix:PATH", "address"
+    )
+    http: str = _setting(
+        "127.0.0.1:8894",
+        "where programs ask, HOST:PORT; empty: nowhere, and commands cannot ask either",
+        "address",
+    )
+    state: str = _setting("", "folder in which memory outlives us; empty: nowhere", "path")
+    known: tuple[str, ...] = _setting((), "case folders whose attacks are known from the start", "path")
+    log: str = _setting("", "file for events; empty: standard error", "path")
+    deadline_seconds: float = _setting(
+        4.0, "after which a mail is let pass undecided; less than the mail server waits", "seconds", 0.1, 300
+    )
+    grace_seconds: float = _setting(10.0, "in which a stop finishes the mails in hand", "seconds", 0, 300)
+    max_mail_bytes: int = _setting(4 << 20, "of one mail that are looked at", "bytes", 1 << 16, 1 << 28)
+    max_connections: int = _setting(
+        1000, "of mail servers at a time; more than those have processes", "connections", 1, 1 << 16
+    )
+    max_http_connections: int = _setting(
+        200, "of other programs; beyond, who has been silent longest must go", "connections", 1, 1 << 14
+    )
+
+    def changed(self, **values: Any) -> Service:
+        """A copy with *values* set; raises SettingError for a value that cannot be."""
+        known = {f.name: f for f in fields(self)}
+        for name, value in values.items():
+            if name not in known:
+                raise SettingError(f"service.{name}: no such setting; see docs/guard-operate.md")
+            default, meta = known[name].default, known[name].metadata
+            if isinstance(default, float) and type(value) is int:
+                value = float(value)
+            if isinstance(default, tuple) and isinstance(value, list):
+                value = tuple(str(item) for item in value)
+            values[name] = value
+            if type(value) is not type(default):
+                raise SettingError(
+                    f"service.{name} = {value!r}: must be a {type(default).__name__};"
+                    f" remove the line to get {default!r}"
+                )
+            if meta["low"] is not None and not meta["low"] <= value <= meta["high"]:
+                raise SettingError(
+                    f"service.{name} = {value}: must be from {meta['low']:g} to {meta['high']:g} {meta['unit']};"
+                    f" remove the line to get {default}"
+                )
+        made = replace(self, **values)
+        _ = made.milter_address, made.http_address
+        return made
+
+    @property
+    def milter_address(self) -> tuple[str, int] | Path:
+        """Host and port, or the path of a Unix socket; in Postfix's words and in Sendmail's."""
+        kind, _, rest = self.milter.partition(":")
+        if kind in ("unix", "local") and rest.startswith("/"):
+            return Path(rest)
+        if kind == "inet" and "@" in rest:
+            port, _, host = rest.partition("@")
+            rest = f"{host}:{port}"
+        if kind == "inet" and (found := _host_port(rest)):
+            return found
+        raise SettingError(
+            f"milter = {self.milter!r}: write inet:127.0.0.1:8893 or unix:/run/thingwatch/milter"
+        )
+
+    @property
+    def http_address(self) -> tuple[str, int] | None:
+        """Host and port; None for nowhere."""
+        if not self.http:
+            return None
+        if found := _host_port(self.http):
+            return found
+        raise SettingError(f"http = {self.http!r}: write 127.0.0.1:8894")
+
+
+def _host_port(text: str) -> tuple[str, int] | None:
+    host, _, port = text.rpartition(":")
+    host = host.strip("[]")
+    if not (host and port.isascii() and port.isdigit() and int(port) < 1 << 16):
+        return None
+    return host, int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach *host*."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A whole guard.toml."""
+
+    service: Service = Service()
+    options: Options = field(default_factory=Options)
+    outlets: dict[str, Any] = field(default_factory=dict)  # tables by name
+
+    @classmethod
+    def load(cls, path: Path | None, **given: Any) -> Setup:
+        """Read *path* (None: the defaults); what is *given* on the command line wins over [service], None does not.
+
+        Raises InputError when the file cannot be read, SettingError for what it says.
+        """
+        values: dict[str, Any] = {}
+        if path is not None:
+            try:
+                values = tomllib.loads(path.read_text(encoding="utf-8"))
+            except OSError as error:
+                raise InputError(
+                    f"{path}: {error.strerror}; give a readable TOML file to --config"
+                ) from error
+            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+                raise SettingError(
+                    f"{path}: not TOML ({error}); write lines such as canary = true"
+                ) from error
+        tables = {name: values.pop(name, {}) for name in ("service", OUTLETS)}
+        for name, table in tables.items():
+            if not isinstance(table, dict):
+                raise SettingError(f"{name} = {table!r}: must be a table; write [{name}]")
+        wanted = {**tables["service"], **{name: value for name, value in given.items() if value is not None}}
+        return cls(Service().changed(**wanted), Options().changed(**values), tables[OUTLETS])

@@ -1,0 +1,216 @@
+"""All that is remembered of the stream, and what people said of it: from an equal past, an equal state.
+
+Everything here changes by three things only: a mail observed, a mail taken as good, a person's word. They are what
+the journal holds, and played again they give the same state.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Callable
+from typing import Any
+
+from thingwatch.config import Settings
+from thingwatch.errors import UsageError
+from thingwatch.guard.clock import StreamClock
+from thingwatch.guard.detector import Detector
+from thingwatch.guard.finding import Certainty, Finding
+from thingwatch.guard.journal import Event, Journal
+from thingwatch.guard.known import Known
+from thingwatch.guard.ledger import Entry, Ledger
+from thingwatch.guard.lure import Campaign
+from thingwatch.guard.nascent import SERVER
+from thingwatch.guard.options import Options
+from thingwatch.guard.policy import Policy
+from thingwatch.guard.record import MAIL, unpack
+from thingwatch.guard.sketch import text_hash
+from thingwatch.guard.trace import Trace
+from thingwatch.guard.young import Ages, Young
+
+GOOD_SECONDS = 20.0  # between two good mails remembered, once there are enough: a day or two of mail
+MIN_TRAPS = 2  # addresses nobody uses, hit by strangers, that mark a campaign
+_DAY, _HOUR = 86_400.0, 3_600.0
+
+
+class State:
+    """Campaigns, rules, good mail, ledger and clock of one guard."""
+
+    def __init__(
+        self, options: Options, known: Known, settings: Settings, monotonic: Callable[[], float], tell: Event
+    ) -> None:
+        """Nothing remembered yet; *tell* hears what happens."""
+        ages = Ages(options.single_hours * _HOUR, options.lure_days * _DAY, options.campaign_days * _DAY)
+        self.options = options
+        self.clock = StreamClock(monotonic)
+        self.young = Young(options.max_messages, ages, settings, options.max_sources)
+        self.detector = Detector(known, self.young, settings)
+        self.policy = Policy(options, self.young)
+        self.ledger = Ledger()
+        self._tell = tell
+        self._traps = frozenset(text_hash(address.lower()) for address in options.traps)
+        self._trapped: dict[int, set[int]] = {}  # campaign → traps it hit
+        self._good_at = float("-inf")
+
+    # -- What changes it.
+
+    def observe(self, trace: Trace, now: float) -> tuple[Finding, Trace]:
+        """Remember a stranger's *trace*, and say what it is."""
+        finding, trace = self.detector.observe(trace, now)
+        self._after(finding, trace, now)
+        return finding, trace
+
+    def _after(self, finding: Finding, trace: Trace, now: float) -> None:
+        """What follows from a finding besides its action."""
+        group = finding.group
+        if finding.joined:
+            self.policy.inherit(finding.campaign, finding.joined)
+            self._tell({"event": "joined", "campaign": finding.campaign, "ended": list(finding.joined)})
+        if finding.doubt_begins:
+            self._tell({"event": "doubt", "campaign": finding.campaign, "bits": finding.bits})
+        if group is not None and finding.own and finding.certainty in (Certainty.SURE, Certainty.LIKELY):
+            rule = self.policy.rule_of(finding.campaign)
+            if not rule.announced:
+                rule.announced = True
+                self._tell(
+                    {
+                        "event": "attack", "alert": True, "campaign": finding.campaign, "bits": finding.bits,
+                        "messages": group.messages, "sources": group.tally.distinct.count(),
+                        "reasons": list(finding.reasons),
+                    }
+                )  # fmt: skip
+        if trace.recipient in self._traps and group is not None and finding.own and trace.stranger:
+            self._trap(group, trace)
+        if finding.certainty is Certainty.NONE:
+            self.add_good(trace, now)
+
+    def _trap(self, group: Campaign, trace: Trace) -> None:
+        hits = self._trapped.setdefault(group.number, set())
+        hits.add(trace.recipient)
+        if len(hits) >= MIN_TRAPS and not group.mark:
+            group.mark = "attack"
+            self.young.keep(group)
+            self._tell({"event": "marked", "campaign": group.id, "mark": "attack", "by": "spamtrap"})
+
+    def add_good(self, trace: Trace, now: float, trusted: bool = False) -> None:
+        """Remember *trace* as good mail, if it is time for one; *trusted*: of a user or network of ours.
+
+        A stranger's is taken for good only under a mail server's name: what a campaign sent from lines before it
+        was known, or was missed of it, would speak for it else.
+        """
+        if trace.stranger and trace.name_class != SERVER and not trusted:
+            return
+        if len(self.policy.good) < self.options.good_mails or now - self._good_at >= GOOD_SECONDS:
+            self.policy.good.add(trace, now)
+            self._good_at = now
+
+    def mark(self, campaign: str, verdict: str) -> None:
+        """A person says what *campaign* is; raises UsageError when it is not remembered."""
+        groups = self.groups(campaign)
+        if any(known.id == campaign for known in self.detector.known.campaigns):
+            self.detector.marks[campaign] = verdict
+        elif not groups:
+            raise UsageError(f"{campaign}: no such campaign is remembered; see: thingwatch guard campaigns")
+        for group in groups:
+            group.mark = verdict
+            if verdict == "attack":
+                self.young.keep(group)
+        rule = self.policy.rule_of(campaign)
+        rule.disarmed = "" if verdict == "attack" else f"marked {verdict}"
+
+    def rollback(self, campaign: str) -> list[Entry]:
+        """A person disarms *campaign*; gives what it held. Raises UsageError when it is not remembered."""
+        if (
+            not self.groups(campaign)
+            and campaign not in self.policy.rules
+            and campaign not in self._known_ids()
+        ):
+            raise UsageError(f"{campaign}: no such campaign is remembered; see: thingwatch guard campaigns")
+        self.policy.rule_of(campaign).disarmed = "rolled back"
+        return self.ledger.release(self.places(campaign))
+
+    # -- What is asked of it.
+
+    def groups(self, campaign: str) -> list[Campaign]:
+        """Remembered campaigns of that id: several, when they were recognised as one of a case."""
+        return [group for group in self.young.campaigns.values() if group.id == campaign]
+
+    def _known_ids(self) -> set[str]:
+        return {known.id for known in self.detector.known.campaigns}
+
+    def places(self, campaign: str) -> list[str]:
+        """Where the ledger notes its mails."""
+        places = [f"c{campaign}"]
+        for group in self.groups(campaign):
+            places += self.young.places_of(group)
+        return places
+
+    # -- What outlives us.
+
+    def as_plain(self, now: float, wall: float) -> dict[str, Any]:
+        """Plain data for the snapshot."""
+        return {
+            "clock": self.clock.as_plain(now),
+            "wall": wall,
+            "young": self.young.as_plain(),
+            "rules": self.policy.as_plain(),
+            "good": self.policy.good.as_plain(),
+            "marks": self.detector.marks,
+            "ledger": self.ledger.as_plain(),
+            "trapped": [[number, sorted(hits)] for number, hits in self._trapped.items()],
+        }
+
+    def restore(self, journal: Journal, wall: float) -> int:
+        """Take up what *journal* holds; gives how many records were played again behind the snapshot."""
+        gc.disable()  # a million small things are read; none of them is garbage
+        try:
+            plain = journal.read_snapshot(self.young.arrays())
+            shift = 0.0
+            now = self.clock.now()
+            if plain is not None:
+                downtime = max(0.0, wall - plain["wall"])
+                shift = self.clock.resume(plain["clock"], now, downtime)
+                self.young.restore(plain["young"], shift)
+                self.policy.restore(plain["rules"], shift)
+                self.policy.good.restore(plain["good"], shift)
+                self.detector.marks = plain["marks"]
+                self.ledger.restore(plain["ledger"])
+                self._trapped = {number: set(hits) for number, hits in plain["trapped"]}
+            return self._redo(journal, shift, plain is not None, wall)
+        finally:
+            gc.enable()
+
+    def _redo(self, journal: Journal, shift: float, shifted: bool, wall: float) -> int:
+        replayed = 0
+        for kind, payload in journal.tail():
+            replayed += 1
+            if kind != MAIL:
+                op = json.loads(payload)
+                if op["op"] == "clock" and not shifted:
+                    # The first journal of all has no snapshot before it to count the time from.
+                    downtime = max(0.0, wall - op["wall"])
+                    shift, shifted = self.clock.resume(op["clock"], self.clock.now(), downtime), True
+                self._redo_word(op)
+                continue
+            mail = unpack(payload)
+            now = mail.now + shift
+            if mail.exempt:
+                self.add_good(mail.trace, now, trusted=True)
+                continue
+            finding, trace = self.observe(mail.trace, now)
+            if mail.entry is not None:
+                self.policy.recount(finding, trace, mail.entry.action, now)
+                self.ledger.note(finding.place or f"c{finding.campaign}", mail.entry)
+        return replayed
+
+    def _redo_word(self, op: dict[str, Any]) -> None:
+        try:
+            if op["op"] == "mark":
+                self.mark(op["campaign"], op["mark"])
+            elif op["op"] == "rollback":
+                self.rollback(op["campaign"])
+            elif op["op"] == "entry":
+                self.ledger.restore([[op["place"], *op["entry"]]])
+        except UsageError:
+            # The campaign was forgotten since; so is what was said of it.
+            return

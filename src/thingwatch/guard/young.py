@@ -1,0 +1,447 @@
+"""The memory of the stream: single mails, the lures they grow into, and the campaigns lures are joined to.
+
+A mail meets the holders of its keys (``memory``). It joins the lure its keys speak for, by the same likeness, caps
+and rules of names as ``group`` has at rest; else it is a single mail that waits to be met. Room is bounded in mails:
+singles are forgotten after hours, lures after days, lures of confirmed campaigns after months, and when room is
+short the oldest single goes first. Forgetting is done a few at a time with every mail, so that nobody waits for it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from thingwatch.config import Settings
+from thingwatch.fingerprint.kinds import GRAMMAR
+from thingwatch.group.campaigns import MIN_STRAY_HOST
+from thingwatch.group.lures import FAIR_PART, MIN_VOTES, MOST, OTHER_NAME
+from thingwatch.guard import nascent
+from thingwatch.guard.background import Background
+from thingwatch.guard.joining import Joiner, evidence, joined
+from thingwatch.guard.lure import Campaign, Lure
+from thingwatch.guard.memory import LURE, MIN_SIGNATURE, SINGLE, SLOT, Memory
+from thingwatch.guard.senders import Sender, Senders
+from thingwatch.guard.sketch import Distinct, spread
+from thingwatch.guard.strays import MIN_HELD, is_stray_of, stray_bits
+from thingwatch.guard.trace import Trace
+
+BACKGROUND_HANDS = 64  # dialects a fresh memory pretends to have seen, lest its first mails look ordinary
+BACKGROUND_MAILS = 1000  # mails likewise, for the odds outside a lure
+EXPIRE_AT_ONCE = 4  # things forgotten with each mail at most, when nothing presses
+MAX_RECENT = 4000  # strangers' single mails that are looked at again when a campaign is found
+MAX_GATHERED = 200  # of them at once, the latest first
+MAX_HOT = 16  # attacks running now that a single mail is compared with
+HOT_MINUTES = 20.0
+_SIGNED, _UNCHECKED, _LISTED, _AUTOMATIC, _ANSWER, _LOGGED, _FRESH, _HOUSE = (1 << i for i in range(8))
+_FLAGS = ("signed", "unchecked", "listed", "automatic", "answer", "logged", "fresh", "house")
+_NO_KEYS = np.zeros(0, dtype=np.uint64)
+_NO_KINDS = np.zeros(0, dtype=np.int8)
+
+
+class Ages(NamedTuple):
+    """How long what is remembered, in seconds."""
+
+    single: float
+    lure: float
+    campaign: float
+
+
+class Placing(NamedTuple):
+    """Where a mail was put."""
+
+    campaign: Campaign | None = None
+    own: bool = False  # by the campaign's own hand; else it only says the same
+    stray: bool = False  # attached as a single mail, by hand, clock and pool
+    doubt: bool = False  # with this mail the campaign became doubtful
+    joined: tuple[str, ...] = ()  # ids of campaigns that became one with this one
+    place: str = ""  # what the ledger calls the place it is remembered at
+
+
+class Recent(NamedTuple):
+    """A stranger's single mail of late, in case a campaign turns out to be running."""
+
+    trace: Trace
+    grammars: list[int]
+    place: str
+
+
+class Young:
+    """Everything remembered of the stream."""
+
+    def __init__(self, capacity: int, ages: Ages, settings: Settings, sources: int) -> None:
+        """Room for *capacity* single mails and lures, and for *sources* senders."""
+        self.memory = Memory(capacity)
+        self.senders = Senders(sources)
+        self.background = Background()
+        self.ages = ages
+        self.settings = settings
+        self.lures: OrderedDict[int, Lure] = OrderedDict()  # by slot; what was met last stands last
+        self.kept: OrderedDict[int, Lure] = OrderedDict()  # lures of confirmed campaigns, likewise
+        self.by_number: dict[int, Lure] = {}
+        self.campaigns: dict[int, Campaign] = {}
+        self.joiner = Joiner()
+        self.hands = Distinct()
+        self._hand_count = float(BACKGROUND_HANDS)
+        self.mails = 0
+        self.first_at = 0
+        self.forgotten = 0
+        self._hot: OrderedDict[int, None] = OrderedDict()
+        self._recent: deque[Recent] = deque(maxlen=MAX_RECENT)
+        self._next_number = 1
+        # Singles in the order they came: whose turn it is to be forgotten.
+        self._ring = np.zeros(capacity, dtype=np.uint32)
+        self._born = np.zeros(capacity, dtype=np.float64)
+        self._head = self._waiting = 0
+
+    # -- One mail.
+
+    def place(self, trace: Trace, row: int, sender: Sender, now: float) -> Placing:
+        """Remember *trace*; *row* and *sender*: its source's, see ``Senders``; *now*: of the waiting clock."""
+        self._forget(now)
+        self.mails += 1
+        self.first_at = self.first_at or trace.at
+        self.hands.add(spread(trace.dialect))
+        if self.mails & 63 == 0:
+            self._hand_count = float(max(BACKGROUND_HANDS, self.hands.count()))
+        grammars = trace.keys[trace.kinds == GRAMMAR].tolist()
+        slot = self._best(trace)
+        if slot is None:
+            slot = self._remember(trace, now)
+            self.memory.hold(trace.keys, trace.dialect, slot)
+            host = self._host(trace, grammars, sender, now) if trace.stranger else None
+            if host is None:
+                self.background.note(trace, grammars)
+                if trace.stranger:
+                    self._recent.append(Recent(trace, grammars, str(self.memory.holder(slot))))
+                return Placing(place=str(self.memory.holder(slot)))
+            host.again += sender.campaign == host.number
+            host.adopt(trace, grammars, now)
+            return Placing(host, True, True, place=f"c{host.number}")
+        lure = self._lure(slot, trace, now)
+        assert lure.campaign is not None  # noqa: S101 - every lure has one from its first mail on
+        new_network = trace.network not in lure.campaign.tally.networks
+        own = lure.add(trace)
+        size = int(self.memory.slots["messages"][slot]) + 1
+        self.memory.slots["messages"][slot] = size
+        self.memory.hold(trace.keys, trace.dialect, slot, 1 if size < 8 else 4 if size < 64 else 8)
+        lure.seen = now
+        (self.kept if slot in self.kept else self.lures).move_to_end(slot)
+        if not (own and lure.nameless):
+            self.background.note(trace, grammars)
+        return self._in_campaign(lure, trace, grammars, own, row, sender, now, new_network)
+
+    def _best(self, trace: Trace) -> int | None:
+        memory = self.memory
+        found, held = memory.meet(
+            trace.keys,
+            trace.kinds,
+            trace.dialect,
+            self._hand_count,
+            float(max(BACKGROUND_MAILS, self.mails)),
+        )
+        best, most = None, 0.0
+        for slot, star, vote, shared, speaking, _ in found:
+            row = memory.slots[slot]
+            if row["messages"] >= MIN_SIGNATURE:
+                if vote < MIN_VOTES or speaking < FAIR_PART * held or vote <= most:
+                    continue
+                name = self._at(slot).name
+                if name == trace.name or (not name and not trace.automatic):
+                    best, most = slot, vote
+                continue
+            _, _, _, flags, _, _, dialect, layout, mime, form, name, *_ = row.tolist()
+            likeness = star
+            likeness += 3.0 * (dialect == trace.dialect & _U64) + (layout == trace.layout & _U64)
+            likeness += (mime == trace.mime_form & _U64) + (form == trace.id_form & _U64)
+            if name != trace.name and shared < MOST * held:
+                likeness -= OTHER_NAME
+            if likeness < self.settings.min_likeness or likeness <= most:
+                continue
+            if (trace.automatic or flags & _AUTOMATIC) and name != trace.name:
+                continue
+            best, most = slot, likeness
+        return best
+
+    def _at(self, slot: int) -> Lure:
+        lure = self.lures.get(slot)
+        return lure if lure is not None else self.kept[slot]
+
+    def _remember(self, trace: Trace, now: float) -> int:
+        while self.memory.used >= self.memory.capacity:
+            self._make_room()
+        slot = self.memory.take()
+        flags = sum(1 << i for i, name in enumerate(_FLAGS) if getattr(trace, name))
+        row = self.memory.slots[slot]
+        generation = int(row["generation"])
+        self.memory.slots[slot] = (
+            generation, SINGLE, trace.name_class, flags, 1, trace.at, trace.dialect & _U64, trace.layout & _U64,
+            trace.mime_form & _U64, trace.id_form & _U64, trace.name, trace.source, trace.network, trace.recipient,
+        )  # fmt: skip
+        end = (self._head + self._waiting) % len(self._ring)
+        self._ring[end], self._born[end] = self.memory.holder(slot), now
+        self._waiting += 1
+        return slot
+
+    def _first_of(self, slot: int) -> Trace:
+        """The single mail in *slot*, as far as it is remembered."""
+        values = self.memory.slots[slot].tolist()
+        _, _, name_class, flags, _, at, dialect, layout, mime, form, name, source, network, recipient = values
+        marks = {word: bool(flags >> i & 1) for i, word in enumerate(_FLAGS)}
+        return Trace(
+            keys=_NO_KEYS, kinds=_NO_KINDS, dialect=dialect, layout=layout, mime_form=mime, id_form=form, name=name,
+            source=source, network=network, name_class=name_class, recipient=recipient, at=at, **marks,
+        )  # fmt: skip
+
+    def _lure(self, slot: int, trace: Trace, now: float) -> Lure:
+        """The lure in *slot*; a single mail there becomes one."""
+        if self.memory.slots["state"][slot] == LURE:
+            return self._at(slot)
+        first = self._first_of(slot)
+        lure = Lure(self._number(), slot, trace.keys.copy())
+        self.memory.slots["state"][slot] = LURE
+        self.lures[slot] = self.by_number[lure.number] = lure
+        own = lure.add(first)
+        campaign = Campaign(self._number(), [lure])
+        lure.campaign = self.campaigns[campaign.number] = campaign
+        if own:
+            campaign.add(first, (), now)
+            if lure.nameless:
+                self.background.note(first._replace(at=trace.at), (), -1)
+        return lure
+
+    def _number(self) -> int:
+        self._next_number += 1
+        return self._next_number - 1
+
+    # -- Campaigns.
+
+    def _in_campaign(
+        self, lure: Lure, trace: Trace, grammars: list[int], own: bool, row: int, sender: Sender, now: float,
+        new_network: bool,
+    ) -> Placing:  # fmt: skip
+        campaign = lure.campaign
+        assert campaign is not None  # noqa: S101
+        if not own:
+            return Placing(campaign, place=str(self.memory.holder(lure.slot)))
+        before = campaign.last_at
+        others: tuple[str, ...] = ()
+        if lure.nameless:
+            campaign.add(trace, grammars, now)
+            others = self._join(lure, trace, sender)
+            if lure.hand.messages < self.settings.min_messages and not campaign.is_attack and trace.stranger:
+                # Too small to speak for itself: its mails are weighed as single ones are.
+                host = self._host(trace, grammars, sender, now)
+                if host is not None and host is not lure.campaign:
+                    others += (self._unite(lure, host.lures[0]),)
+            campaign = lure.campaign
+            assert campaign is not None  # noqa: S101
+            self.senders.joined(row, lure.number)
+        else:
+            campaign.add(trace, grammars, now)
+        held = campaign.tally.sources.held.get(trace.source)
+        new = held[0] <= 1 if held is not None else trace.fresh
+        campaign.again += not new
+        doubt = lure.nameless and nascent.observe(
+            campaign, trace, new_network, before, self._is_warm(trace.at)
+        )
+        return Placing(campaign, True, False, doubt, others, str(self.memory.holder(lure.slot)))
+
+    def _is_warm(self, at: int) -> bool:
+        return at - self.first_at >= nascent.WARM_DAYS * 86_400_000_000
+
+    def _join(self, lure: Lure, trace: Trace, sender: Sender) -> tuple[str, ...]:
+        ended: list[str] = []
+        for number in self.joiner.candidates(lure, trace.dialect, sender.lure):
+            other = self.by_number.get(number)
+            if (
+                other is None
+                or other.campaign is None
+                or other.campaign is lure.campaign
+                or not other.nameless
+                or not self.joiner.due(lure, other)
+            ):
+                continue
+            if joined(evidence(lure, other, self.background)):
+                ended.append(self._unite(lure, other))
+        return tuple(ended)
+
+    def _unite(self, lure: Lure, other: Lure) -> str:
+        a, b = lure.campaign, other.campaign
+        assert a is not None and b is not None  # noqa: S101, PT018
+        # The larger one takes the other in, so that a name once said stays.
+        into, gone = (a, b) if (a.is_attack, a.messages) >= (b.is_attack, b.messages) else (b, a)
+        ended = gone.id
+        into.join(gone)
+        del self.campaigns[gone.number]
+        self._hot.pop(gone.number, None)
+        if into.confirmed:
+            self.keep(into)
+        return ended
+
+    def _host(self, trace: Trace, grammars: list[int], sender: Sender, now: float) -> Campaign | None:
+        """The running attack whose hand, clock and pool a mail shares that no lure of note holds."""
+        best, most = None, 0.0
+        for number in list(self._hot):
+            campaign = self.campaigns.get(number)
+            if campaign is None or now - campaign.seen > HOT_MINUTES * 60:
+                del self._hot[number]
+                continue
+            pooled = sender.campaign == number
+            bits = stray_bits(campaign, trace, grammars, pooled, self.background)
+            if bits > most:
+                best, most = campaign, bits
+            elif pooled:
+                campaign.elsewhere += 1
+        return best if is_stray_of(most) else None
+
+    def places_of(self, campaign: Campaign) -> list[str]:
+        """What the ledger calls the places of *campaign*'s mails."""
+        slots = [str(self.memory.holder(lure.slot)) for lure in campaign.lures]
+        numbers = [campaign.number, *campaign.absorbed]
+        return [*slots, *(f"c{number}" for number in numbers), *campaign.singles]
+
+    def attacked(self, campaign: Campaign, row: int) -> None:
+        """*campaign* was called an attack at a mail of the sender in *row*."""
+        self._hot[campaign.number] = None
+        self._hot.move_to_end(campaign.number)
+        while len(self._hot) > MAX_HOT:
+            self._hot.popitem(last=False)
+        self.senders.suspect(row, campaign.number)
+
+    def gather(self, campaign: Campaign, now: float) -> int:
+        """Look again at single mails of late for those by the hand of *campaign*; gives how many were found.
+
+        Done when it is found to be an attack, and whenever it has doubled: its first mails came before it was known.
+        """
+        if campaign.messages < 2 * campaign.gathered or campaign.messages < MIN_STRAY_HOST:
+            return 0
+        campaign.gathered = campaign.messages
+        hands = campaign.traits["dialect"]
+        taken: set[str] = set()
+        alike = (r for r in reversed(self._recent) if hands.get(r.trace.dialect, 0) >= MIN_HELD)
+        for recent in islice(alike, MAX_GATHERED):
+            pooled = recent.trace.source in campaign.tally.sources.held
+            bits = stray_bits(campaign, recent.trace, recent.grammars, pooled, self.background)
+            if is_stray_of(bits):
+                taken.add(recent.place)
+                self.background.note(recent.trace._replace(at=campaign.last_at), recent.grammars, -1)
+                campaign.adopt(recent.trace, recent.grammars, now, recent.place)
+        if taken:
+            self._recent = deque((r for r in self._recent if r.place not in taken), MAX_RECENT)
+        return len(taken)
+
+    def keep(self, campaign: Campaign) -> None:
+        """*campaign* is confirmed: remember its lures for months."""
+        campaign.confirmed = True
+        for lure in campaign.lures:
+            if lure.slot in self.lures:
+                self.kept[lure.slot] = self.lures.pop(lure.slot)
+
+    # -- Forgetting.
+
+    def _forget(self, now: float) -> None:
+        for _ in range(EXPIRE_AT_ONCE):
+            if not self._waiting or now - self._born[self._head] <= self.ages.single:
+                break
+            self._drop_single()
+        for table, age in ((self.lures, self.ages.lure), (self.kept, self.ages.campaign)):
+            if table:
+                lure = next(iter(table.values()))
+                if now - lure.seen > age:
+                    self._drop_lure(lure)
+
+    def _make_room(self) -> None:
+        if self._waiting:
+            self._drop_single()
+        elif self.lures:
+            self._drop_lure(next(iter(self.lures.values())))
+        else:
+            self._drop_lure(next(iter(self.kept.values())))
+
+    def _drop_single(self) -> None:
+        holder = int(self._ring[self._head])
+        self._head = (self._head + 1) % len(self._ring)
+        self._waiting -= 1
+        slot = holder & ((1 << 24) - 1)
+        if self.memory.holder(slot) == holder and self.memory.slots["state"][slot] == SINGLE:
+            self.memory.give_back(slot)
+            self.forgotten += 1
+
+    def _drop_lure(self, lure: Lure) -> None:
+        self.lures.pop(lure.slot, None)
+        self.kept.pop(lure.slot, None)
+        del self.by_number[lure.number]
+        self.memory.give_back(lure.slot)
+        self.forgotten += 1
+        campaign = lure.campaign
+        if campaign is not None:
+            if len(campaign.lures) > 1:
+                # What it counted stays in the campaign's sum.
+                campaign.freeze()
+            campaign.lures.remove(lure)
+            if not campaign.lures:
+                self.campaigns.pop(campaign.number, None)
+                self._hot.pop(campaign.number, None)
+
+    # -- The snapshot.
+
+    def as_plain(self) -> dict[str, Any]:
+        """What stands outside of arrays, as plain data."""
+        return {
+            "lures": [lure.as_plain() for lure in self.lures.values()],
+            "kept": [lure.as_plain() for lure in self.kept.values()],
+            "campaigns": [campaign.as_plain() for campaign in self.campaigns.values()],
+            "background": self.background.as_plain(),
+            "hands": self.hands.as_plain(),
+            "hot": list(self._hot),
+            "recent": [[r.trace[2:], r.grammars, r.place] for r in self._recent],
+            "hands_of_lures": self.joiner.as_plain(),
+            "numbers": [
+                self.mails,
+                self.first_at,
+                self.forgotten,
+                self._next_number,
+                self._head,
+                self._waiting,
+            ],
+        }
+
+    def arrays(self) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
+        """The arrays of the snapshot, by name."""
+        yield "places", self.memory.places
+        yield "slots", self.memory.slots
+        yield "senders", self.senders.rows
+        yield "ring", self._ring
+        yield "born", self._born
+
+    def restore(self, plain: dict[str, Any], shift: float) -> None:
+        """Take what ``as_plain`` gave, once the arrays are filled; *shift* is added to waiting-clock times."""
+        for name, table in (("lures", self.lures), ("kept", self.kept)):
+            for row in plain[name]:
+                lure = Lure.of_plain(row)
+                lure.seen += shift
+                table[lure.slot] = self.by_number[lure.number] = lure
+        for row in plain["campaigns"]:
+            campaign = Campaign.of_plain(row, self.by_number)
+            campaign.seen += shift
+            self.campaigns[campaign.number] = campaign
+        self.background = Background.of_plain(plain["background"])
+        self._hot = OrderedDict.fromkeys(plain["hot"])
+        for fields, grammars, place in plain["recent"]:
+            self._recent.append(Recent(Trace(_NO_KEYS, _NO_KINDS, *fields), grammars, place))
+        self.joiner.restore(plain["hands_of_lures"])
+        self.hands = Distinct.of_plain(plain["hands"])
+        self._hand_count = float(max(BACKGROUND_HANDS, self.hands.count()))
+        self.mails, self.first_at, self.forgotten, self._next_number, self._head, self._waiting = plain[
+            "numbers"
+        ]
+        self._born += shift
+        self.memory.restore_free()
+
+
+_U64 = (1 << 64) - 1
+__all__ = ["SLOT", "Ages", "Placing", "Young"]
