@@ -44,9 +44,10 @@ def _options(
 
 
 Mail = Annotated[
-    list[Path],
+    list[str],
     typer.Argument(
-        metavar="MAIL...", help="mbox, Maildir, folder, .eml, tar, zip, Parquet, JSON lines or mail log."
+        metavar="MAIL...",
+        help="mbox, Maildir, folder, .eml, tar, zip, Parquet, JSON lines or mail log; with spark also URLs.",
     ),
 ]
 Config = Annotated[
@@ -132,7 +133,16 @@ def uncover(
         )
     with _progress(quiet or json_) as told:
         witness = Witness(evidence or (), recog, rules or ())
-        outcome = run(mail, out, settings, networks, listed, told, witness, engine)
+        outcome = run(
+            [one if "://" in one else Path(one) for one in mail],
+            out,
+            settings,
+            networks,
+            listed,
+            told,
+            witness,
+            engine,
+        )
     if json_:
         typer.echo(json.dumps(outcome.report, ensure_ascii=False))
     elif not quiet:

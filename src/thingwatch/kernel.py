@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gc
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,12 +14,14 @@ import numpy as np
 import pyarrow as pa
 
 from thingwatch.config import Settings
+from thingwatch.errors import InputError
 from thingwatch.fingerprint import KEYS_SCHEMA, MAILS_SCHEMA, fingerprint
 from thingwatch.model import Message, Skip
-from thingwatch.read import Border, Load, messages_in, messages_of, plan
+from thingwatch.read import Border, Load, arrived_messages, columns_of_table, messages_in, messages_of, plan
 from thingwatch.store import Engine, Steps, TableForm
 
 ROW_BITS = 40  # a message's seq is the load's number and its row there: order without counting first
+MAX_PLACES = 20  # of skipped pieces that are named
 BATCH = 1024  # messages fingerprinted at a time: enough to amortise, little enough for the cache
 Progress = Callable[[str, int], None]
 
@@ -59,74 +61,125 @@ def digest(item: tuple[int, Load], border: Border) -> Steps[Digest]:
     Pure: the same load gives the same rows in any process on any machine.
     """
     number, load = item
+    tally = _Tally()
+    found = tally.messages(messages_in(load, border))
+    yield from _rows(zip(count(number << ROW_BITS), found, strict=False))
+    return tally.digest(number)
+
+
+def digest_arrived(batches: Iterable[pa.RecordBatch], border: Border) -> Steps[list[Digest]]:
+    """The same for mail an engine brings: rows or whole files, numbered by their file's rank and the place there."""
+    tallies: dict[int, _Tally] = defaultdict(_Tally)
+
+    def counted() -> Iterator[tuple[int, Message]]:
+        for seq, found in arrived_messages(batches, border):
+            for message in tallies[seq >> ROW_BITS].messages([found]):
+                yield seq, message
+
+    yield from _rows(counted())
+    return [tally.digest(number) for number, tally in sorted(tallies.items())]
+
+
+class _Tally:
+    """What became of the pieces of one load."""
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.skips: Counter[str] = Counter()
+        self.places: list[str] = []
+        self.defects: Counter[str] = Counter()
+
+    def messages(self, found: Iterable[Message | Skip]) -> Iterator[Message]:
+        for item in found:
+            if isinstance(item, Skip):
+                self.skips[item.reason] += 1
+                if len(self.places) < MAX_PLACES:
+                    self.places.append(f"{item.place}: {item.reason}")
+                continue
+            self.read += 1
+            if item.defects:
+                self.defects.update(item.defects)
+            yield item
+
+    def digest(self, number: int) -> Digest:
+        return Digest(number, self.read, dict(self.skips), self.places, dict(self.defects))
+
+
+def _rows(found: Iterator[tuple[int, Message]]) -> Iterator[tuple[str, pa.Table]]:
+    """The rows of numbered messages, a batch at a time."""
     gc.disable()  # batches of small records make the cycle collector run for nothing; it runs between loads
-    skips: Counter[str] = Counter()
-    places: list[str] = []
-    defects: Counter[str] = Counter()
-    rows = 0
-    for batch in _batches(_counted(messages_in(load, border), skips, places)):
-        for message in batch:
-            if message.defects:
-                defects.update(message.defects)
-        prints = fingerprint(batch)
-        first = (number << ROW_BITS) + rows
-        seq = pa.array(np.arange(first, first + len(batch), dtype=np.int64))
-        yield "details", prints.mails.add_column(0, "seq", seq)
+    while batch := list(islice(found, BATCH)):
+        prints = fingerprint([message for _, message in batch])
+        seq = np.array([number for number, _ in batch], dtype=np.int64)
+        yield "details", prints.mails.add_column(0, "seq", pa.array(seq))
         row = prints.keys["row"].to_numpy()
         columns = [
-            pa.array(row.astype(np.int64) + first),
+            pa.array(seq[row]),
             prints.keys["kind"],
             prints.keys["key"],
             # Beside each key, because grouping asks for both together tens of millions of times.
             pa.array(prints.mails["dialect"].to_numpy()[row]),
         ]
         yield "keys", pa.Table.from_arrays(columns, schema=KEY_ROWS)
-        rows += len(batch)
     gc.enable()
-    return Digest(number, rows, dict(skips), places, dict(defects))
-
-
-def _counted(items: Iterable[Message | Skip], skips: Counter[str], places: list[str]) -> Iterator[Message]:
-    for item in items:
-        if isinstance(item, Skip):
-            skips[item.reason] += 1
-            if len(places) < 20:
-                places.append(f"{item.place}: {item.reason}")
-        else:
-            yield item
-
-
-def _batches(messages: Iterator[Message]) -> Iterator[list[Message]]:
-    while batch := list(islice(messages, BATCH)):
-        yield batch
 
 
 def digest_all(
-    engine: Engine, paths: Iterable[Path], border: Border, settings: Settings, progress: Progress
+    engine: Engine, paths: Sequence[Path | str], border: Border, settings: Settings, progress: Progress
 ) -> list[Digest]:
-    """Every load of *paths* through ``digest``, on all hands; makes the tables ``details`` and ``keys``."""
+    """All mail at *paths* through the kernel, on all hands; makes the tables ``details`` and ``keys``.
+
+    Paths are of this machine, texts are URLs that the engine can read; not both.
+    """
     fingerprint([Message(place="")])  # compiled here, so that forked workers find it done
-    loads = enumerate(plan(paths, settings.load_mb << 20))
-    found = engine.spread(
+    if urls := [path for path in paths if isinstance(path, str)]:
+        if len(urls) < len(paths):
+            raise InputError(f"{urls[0]}: URLs and paths of this machine cannot be read in one run")
+        arrived = engine.spread_arrived(
+            partial(digest_arrived, border=border), urls, columns_of_table, TABLES
+        )
+        found = [one for task in arrived for one in task]
+        progress("read", sum(one.messages for one in found))
+        return _merged(found)
+    loads = enumerate(plan([Path(path) for path in paths], settings.load_mb << 20))
+    digests = engine.spread(
         partial(digest, border=border), loads, TABLES, lambda done: progress("read", done.messages)
     )
-    return sorted(found)
+    return sorted(digests)
+
+
+def _merged(digests: Iterable[Digest]) -> list[Digest]:
+    """One digest per load: several tasks may have read pieces of it."""
+    tallies: dict[int, _Tally] = defaultdict(_Tally)
+    for one in digests:
+        tally = tallies[one.number]
+        tally.read += one.messages
+        tally.skips.update(one.skips)
+        tally.places = (tally.places + one.skip_places)[:MAX_PLACES]
+        tally.defects.update(one.defects)
+    return [tally.digest(number) for number, tally in sorted(tallies.items())]
 
 
 def messages_at(
-    paths: Iterable[Path], border: Border, settings: Settings, seqs: Iterable[int]
+    engine: Engine, paths: Sequence[Path | str], border: Border, settings: Settings, seqs: Iterable[int]
 ) -> dict[int, Message]:
     """The messages behind *seqs*, read again from the input: the store keeps no bodies."""
+    asked = set(seqs)
+    if not asked:
+        return {}
+    if urls := [path for path in paths if isinstance(path, str)]:
+        again = arrived_messages(engine.arrived(urls, columns_of_table, asked), border)
+        return {seq: found for seq, found in again if seq in asked and isinstance(found, Message)}
     wanted: dict[int, set[int]] = {}
-    for seq in seqs:
+    for seq in asked:
         wanted.setdefault(seq >> ROW_BITS, set()).add(seq & ((1 << ROW_BITS) - 1))
-    found: dict[int, Message] = {}
-    if not wanted:
-        return found
-    for number, load in enumerate(plan(paths, settings.load_mb << 20)):
+    messages: dict[int, Message] = {}
+    for number, load in enumerate(plan([Path(path) for path in paths], settings.load_mb << 20)):
         rows = wanted.pop(number, None)
         if rows:
-            found |= {(number << ROW_BITS) + row: message for row, message in messages_of(load, border, rows)}
+            messages |= {
+                (number << ROW_BITS) + row: message for row, message in messages_of(load, border, rows)
+            }
         if not wanted:
             break
-    return found
+    return messages

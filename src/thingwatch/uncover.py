@@ -59,7 +59,7 @@ class Outcome(NamedTuple):
 
 
 def uncover(
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     out: Path,
     settings: Settings,
     networks: Networks,
@@ -70,7 +70,8 @@ def uncover(
 ) -> Outcome:
     """Find the campaigns in the mail at *paths*, say who sent them by *witness*, and write the case folder *out*.
 
-    *engine*: where the work is done: "duckdb", "spark" or "spark=MASTER_URL"; the result is the same.
+    Texts among the paths are URLs that a cluster can read. *engine*: where the work is done: "duckdb", "spark" or
+    "spark=MASTER_URL"; the result is the same.
 
     Raises InputError for input that cannot be read at all, OutputError for a case that cannot be written,
     ContradictionError for a profile whose numbers contradict each other.
@@ -92,7 +93,7 @@ def uncover(
 
 def _run(
     engine: Engine,
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     folder: Path,
     settings: Settings,
     networks: Networks,
@@ -214,7 +215,7 @@ def _documents(
     tallies: Tallies,
     judged: list[_Judged],
     things: dict[int, dict[str, Any]],
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     border: Border,
     settings: Settings,
     messages: int,
@@ -225,7 +226,7 @@ def _documents(
         " GROUP BY received_at // 10000000 ORDER BY bin"
     )
     everything = Pace(pace["bin"].to_numpy(), pace["messages"].to_numpy())
-    examples = messages_at(paths, border, settings, _examples(tallies, shown))
+    examples = messages_at(engine, paths, border, settings, _examples(tallies, shown))
     named: dict[int, dict[int, str]] = {}
 
     def show(seq: int) -> str:
@@ -336,7 +337,7 @@ def _report(
     engine: Engine,
     documents: list[dict[str, Any]],
     digests: list[Digest],
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     settings: Settings,
     networks: Networks,
     messages: int,

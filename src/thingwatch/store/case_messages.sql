@@ -1,7 +1,7 @@
--- messages.parquet: one row per message read, in input order. A seq of ours is a load's number times 2^40 and the row
--- there; here it counts from 0.
+-- messages.parquet: one row per message read, in input order. A seq of ours begins with the load's number and has gaps;
+-- here it counts from 0.
 SELECT
-    o.messages_before + d.seq % 1099511627776 AS seq,
+    o.messages_before + row_number() OVER (PARTITION BY o.number ORDER BY d.seq) - 1 AS seq,
     d.message_id AS message_id,
     make_timestamp(d.received_at) AT TIME ZONE 'UTC' AS received_at,
     d.client_ip AS client_ip,

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import reduce
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,8 +30,9 @@ from thingwatch.store.engine import Account, Engine, Item, Steps, TableForm, pla
 try:
     from pyspark.errors import PySparkException
     from pyspark.sql import DataFrame, SparkSession
-    from pyspark.sql.pandas.types import from_arrow_schema, from_arrow_type
-    from pyspark.sql.types import ArrayType, BinaryType, StructField, StructType
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    from thingwatch.store.arrivals import MAX_BATCH_ROWS, MAX_FILE_BYTES, Arrivals
 except ImportError as error:
     raise SettingError("--engine spark: PySpark is not installed; pip install 'thingwatch[spark]'") from error
 
@@ -112,7 +114,7 @@ class Cluster(Engine):
     def add(self, name: str, table: pa.Table) -> None:
         """Make the table *name* of Arrow rows."""
         with self._told():
-            self._keep(name, self._session.createDataFrame(table))
+            self._keep(name, self._frame(table))
 
     def apply(
         self, name: str, statement: str, function: Callable[[pa.Table], pa.Table], schema: pa.Schema
@@ -139,39 +141,69 @@ class Cluster(Engine):
     ) -> list[Account]:
         """Do *work*, broadcast once, on every item. Each piece of rows travels as one row of lists."""
         sent = [pickle.dumps(item) for item in items]
-        names = list(tables)
         carried = self._context.broadcast(work)
-        lists = [
-            StructField(name, ArrayType(from_arrow_type(pa.struct(list(tables[name].schema)))), True)
-            for name in names
-        ]
-        form = StructType([*lists, StructField("account", BinaryType(), True)])
-        arrow_form = pa.schema(
-            [
-                *((name, pa.list_(pa.struct(list(tables[name].schema)))) for name in names),
-                ("account", pa.binary()),
-            ]
-        )
+        form = _shipped_form(tables)
 
         def hands(arrived: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for batch in arrived:
                 for item in batch["item"].to_pylist():
-                    yield from _shipped(carried.value(pickle.loads(item)), arrow_form)  # noqa: S301 our own driver's
+                    yield from _shipped(carried.value(pickle.loads(item)), form)  # noqa: S301 our own driver's
 
         pieces = min(len(sent), TASKS_PER_CORE * self._context.defaultParallelism) or 1
         with self._told():
-            frame = self._session.createDataFrame(pa.table({"item": pa.array(sent, pa.binary())}))
-            self._keep("shipped", frame.repartition(pieces).mapInArrow(hands, form))
-            for name in names:
-                inline = self._session.sql(f"SELECT inline({name}) FROM shipped WHERE {name} IS NOT NULL")
-                self._keep(name, inline)
-            found = self._session.sql("SELECT account FROM shipped WHERE account IS NOT NULL").collect()
-        self.drop("shipped")
+            frame = self._frame(pa.table({"item": pa.array(sent, pa.binary())}))
+            shipped = frame.repartition(pieces).mapInArrow(hands, from_arrow_schema(form))
+            accounts: list[Account] = self._unpacked(shipped, tables)
         carried.destroy()
-        accounts = [pickle.loads(row[0]) for row in found]  # noqa: S301 our own workers'
         for account in accounts:
             told(account)
         return accounts
+
+    def spread_arrived(
+        self,
+        work: Callable[[Iterable[pa.RecordBatch]], Steps[Account]],
+        urls: list[str],
+        columns_of: Callable[[pa.Schema, str], list[str]],
+        tables: Mapping[str, TableForm],
+    ) -> list[Account]:
+        """Do *work*, broadcast once, on the mail at *urls*, where Spark's connectors bring it."""
+        carried = self._context.broadcast(work)
+        form = _shipped_form(tables)
+
+        def hands(arrived: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            yield from _shipped(carried.value(arrived), form)
+
+        with self._told():
+            self._session.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(MAX_BATCH_ROWS))
+            mail = Arrivals(self._session, urls, columns_of)
+            shipped = [frame.mapInArrow(hands, from_arrow_schema(form)) for frame in mail.frames()]
+            accounts: list[Account] = self._unpacked(reduce(DataFrame.unionAll, shipped), tables)
+            self._session.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
+        carried.destroy()
+        if mail.too_large:
+            raise InputError(
+                f"{mail.too_large[0]}: larger than {MAX_FILE_BYTES >> 20} MB, and it is read whole from there; write"
+                " the mail into a table (Parquet with a raw column), or mount it and give its path"
+            )
+        return accounts
+
+    def arrived(
+        self, urls: list[str], columns_of: Callable[[pa.Schema, str], list[str]], places: set[int]
+    ) -> Iterator[pa.RecordBatch]:
+        """The mail of *urls* at *places*, read again."""
+        with self._told():
+            for frame in Arrivals(self._session, urls, columns_of).frames(places):
+                yield from frame.toArrow().to_batches()
+
+    def _unpacked(self, shipped: DataFrame, tables: Mapping[str, TableForm]) -> list[Any]:
+        """Write *shipped* down once, make *tables* of its lists, and give the accounts in it."""
+        self._keep("shipped", shipped)
+        for name in tables:
+            inline = self._session.sql(f"SELECT inline({name}) FROM shipped WHERE {name} IS NOT NULL")
+            self._keep(name, inline)
+        found = self._session.sql("SELECT account FROM shipped WHERE account IS NOT NULL").collect()
+        self.drop("shipped")
+        return [pickle.loads(row[0]) for row in found]  # noqa: S301 our own workers'
 
     def write(self, statement: str, path: Path, large: bool = False) -> None:
         """The rows of *statement* at *path*; where *large*, as a folder of the files that many workers wrote."""
@@ -182,6 +214,10 @@ class Cluster(Engine):
         with self._told():
             self._select(spark_sql(statement), {}).write.option("compression", "zstd").parquet(written)
             self._fetch(written, path)
+
+    def _frame(self, table: pa.Table) -> DataFrame:
+        # In one piece: of a table that begins with two empty chunks, PySpark 4.3 silently drops all rows.
+        return self._session.createDataFrame(table.combine_chunks())
 
     def _keep(self, name: str, frame: DataFrame) -> None:
         """Write *frame* down, and let *name* mean what was written."""
@@ -322,14 +358,16 @@ def _session(master: str, settings: Settings) -> SparkSession:
     near = master.startswith("local") or urlsplit(master).hostname in ("127.0.0.1", "localhost", "::1")
     if near:
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    quiet = Path(__file__).with_name("log4j2.properties").as_uri()
     build = (
         SparkSession.builder.master(master)
         .appName("thingwatch")
         # Times are UTC, and stand in Parquet as every reader knows them.
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
-        .config("spark.log.level", "ERROR")
         .config("spark.ui.showConsoleProgress", "false")
+        # The driver's own words; what executors say stands in their logs.
+        .config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={quiet}")
     )
     if near:
         build = build.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
@@ -343,9 +381,21 @@ def _session(master: str, settings: Settings) -> SparkSession:
             ) from error
         raise InputError(f"spark={master}: no session ({_cause(str(error))})") from error
     context = session.sparkContext
-    if not context.getConf().contains("spark.sql.shuffle.partitions"):
-        session.conf.set("spark.sql.shuffle.partitions", str(max(8, 4 * context.defaultParallelism)))
+    ours = {
+        "spark.sql.shuffle.partitions": str(max(8, 4 * context.defaultParallelism)),
+        # A table of a thousand rows is one file and one task, not eight.
+        "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+    }
+    for name, value in ours.items():
+        if not context.getConf().contains(name):
+            session.conf.set(name, value)
     return session
+
+
+def _shipped_form(tables: Mapping[str, TableForm]) -> pa.Schema:
+    """The columns in which pieces travel: a list of rows for each of *tables*, and the account."""
+    lists = [(name, pa.list_(pa.struct(list(form.schema)))) for name, form in tables.items()]
+    return pa.schema([*lists, ("account", pa.binary())])
 
 
 def _shipped(steps: Steps[Any], form: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
+
+from thingwatch.errors import InputError
 
 Item = TypeVar("Item")
 Account = TypeVar("Account")
@@ -20,6 +22,12 @@ Account = TypeVar("Account")
 Steps = Generator[tuple[str, pa.Table], None, Account]
 
 _PARAMETER = re.compile(r"\$([a-z_]+)")
+
+
+FILE_BITS = (
+    28  # mails of one file that can be told apart, where an engine reads: rank of the file, place in it
+)
+WHOLE = "file_content"  # the column of files an engine reads whole
 
 
 class TableForm(NamedTuple):
@@ -98,6 +106,28 @@ class Engine(ABC):
         *told* hears each account, on some engines only at the end. Raises InputError where a worker was lost and
         could not be replaced.
         """
+
+    def spread_arrived(
+        self,
+        work: Callable[[Iterable[pa.RecordBatch]], Steps[Account]],
+        urls: list[str],
+        columns_of: Callable[[pa.Schema, str], list[str]],
+        tables: Mapping[str, TableForm],
+    ) -> list[Account]:
+        """Do *work* on the mail at *urls*, which the engine reads itself.
+
+        Batches have the columns rank (of the file among all), file (its address), and either ``WHOLE`` or, with row (in
+        the file), those *columns_of* a table that hold mail.
+        """
+        raise InputError(
+            f"{urls[0]}: only a cluster reads URLs; give --engine spark, or a path of this machine"
+        )
+
+    def arrived(
+        self, urls: list[str], columns_of: Callable[[pa.Schema, str], list[str]], places: set[int]
+    ) -> Iterator[pa.RecordBatch]:
+        """The mail of *urls* at *places* (rank of the file << FILE_BITS, and the place there), read again."""
+        raise InputError(f"{urls[0]}: only a cluster reads URLs; give --engine spark")
 
     @abstractmethod
     def write(self, statement: str, path: Path, large: bool = False) -> None:
