@@ -1,4 +1,4 @@
-"""Compare two case folders: report and tables, row for row after sorting. Says every difference; exit 1 if there is one."""
+"""Compare two case folders, report and tables, row for row after sorting; exit 1 if there is a difference."""
 
 from __future__ import annotations
 
@@ -24,12 +24,15 @@ def differences(first: Path, second: Path) -> list[str]:
             report.pop(name)
     found = [f"report.json {line}" for line in _unlike(*reports, "")]
     for name in TABLES:
-        found += [f"{name}.parquet {line}" for line in unlike_tables(*(_table(case, name) for case in (first, second)))]
+        found += [
+            f"{name}.parquet {line}"
+            for line in unlike_tables(*(_table(case, name) for case in (first, second)))
+        ]
     return found
 
 
 def unlike_tables(first: pa.Table, second: pa.Table) -> list[str]:
-    """What differs between two tables whose rows are in no order; whether a column may be null is the writer's matter."""
+    """What differs between two tables, in whatever order their rows are. Which column may be null is not compared."""
     kinds = [{field.name: field.type for field in table.schema} for table in (first, second)]
     if kinds[0] != kinds[1]:
         return [f"columns: {kinds[0]} and {kinds[1]}"]

@@ -1,4 +1,4 @@
-"""A real standalone Spark cluster on loopback, from the pinned package: one master, some workers, each a process of ours."""
+"""A real standalone Spark cluster on loopback, from the pinned package: a master and workers, processes of ours."""
 
 from __future__ import annotations
 
@@ -39,11 +39,14 @@ class Standalone:
         """Start one worker more."""
         number = len(self.workers)
         command = [
-            _spark_class(), "org.apache.spark.deploy.worker.Worker", self.master_url, "--host", "127.0.0.1", "--port", "0",
-            "--webui-port", "0", "--cores", str(cores), "--memory", "3g", "--work-dir", str(self.folder / f"worker-{number}"),
+            _spark_class(), "org.apache.spark.deploy.worker.Worker", self.master_url,
+            "--host", "127.0.0.1", "--port", "0", "--webui-port", "0", "--cores", str(cores), "--memory", "3g",
+            "--work-dir", str(self.folder / f"worker-{number}"),
         ]  # fmt: skip
         self.workers.append(_started(command, self.folder / f"worker-{number}.log"))
-        _wait_for(self.folder / f"worker-{number}.log", "Successfully registered with master", self.workers[-1])
+        _wait_for(
+            self.folder / f"worker-{number}.log", "Successfully registered with master", self.workers[-1]
+        )
 
     def kill_worker(self) -> None:
         """End the last worker and its executors at once, as a machine that loses power."""
@@ -55,7 +58,9 @@ class Standalone:
 
 
 @contextmanager
-def standalone(folder: Path, workers: int = 2, cores: int = 1, executor_memory: str = "1g") -> Iterator[Standalone]:
+def standalone(
+    folder: Path, workers: int = 2, cores: int = 1, executor_memory: str = "1g"
+) -> Iterator[Standalone]:
     """A cluster in *folder*, ended with the context, whatever happens inside."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "conf").mkdir(exist_ok=True)
@@ -92,7 +97,7 @@ def _started(command: list[str], log: Path) -> subprocess.Popen[bytes]:
     environment = os.environ | {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
     with log.open("wb") as file:
         # A session of its own: an executor is the worker's child, and ends with the group.
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603
             command, stdout=file, stderr=subprocess.STDOUT, env=environment, start_new_session=True
         )
 
@@ -105,7 +110,9 @@ def _wait_for(log: Path, sign: str, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is not None:
             break
         time.sleep(0.1)
-    raise RuntimeError(f"{log}: never said {sign!r}:\n{log.read_text(encoding='utf-8', errors='replace')[-2000:]}")
+    raise RuntimeError(
+        f"{log}: never said {sign!r}:\n{log.read_text(encoding='utf-8', errors='replace')[-2000:]}"
+    )
 
 
 def _end_group(process: subprocess.Popen[bytes], number: int) -> None:

@@ -64,7 +64,11 @@ def test_every_step_and_the_case_are_equal(
     never = {step for step in steps - set(made) if not step.startswith("case_")} - {"source_evidence"}
     assert not never, f"no run asks for {never}"
     assert set(made) == set(again)
-    unlike = {name: found[:2] for name in made if (found := unlike_tables(_counted(made[name]), _counted(again[name])))}
+    unlike = {
+        name: found[:2]
+        for name in made
+        if (found := unlike_tables(_counted(made[name]), _counted(again[name])))
+    }
     assert not unlike
     assert differences(tmp_path / "duckdb", tmp_path / "spark") == []
 

@@ -385,6 +385,10 @@ def _session(master: str, settings: Settings) -> SparkSession:
         "spark.sql.shuffle.partitions": str(max(8, 4 * context.defaultParallelism)),
         # A table of a thousand rows is one file and one task, not eight.
         "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+        # Our rows are narrow: 16 MB of them are a second's work. What a hot key gathers beyond is split.
+        "spark.sql.adaptive.advisoryPartitionSizeInBytes": "16m",
+        "spark.sql.adaptive.skewJoin.skewedPartitionThresholdInBytes": "32m",
+        "spark.sql.adaptive.skewJoin.skewedPartitionFactor": "3",
     }
     for name, value in ours.items():
         if not context.getConf().contains(name):
