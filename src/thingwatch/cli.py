@@ -102,6 +102,14 @@ def uncover(
     ] = None,
     recog: Recog = None,
     rules: DeviceRules = None,
+    earlier: Annotated[
+        Path | None,
+        typer.Option(
+            "--continue",
+            metavar="CASE",
+            help="A case whose campaigns go on here, such as yesterday's; its mail is not read again. May be --out's.",
+        ),
+    ] = None,
     engine: Annotated[
         str,
         typer.Option(
@@ -132,7 +140,7 @@ def uncover(
         )
     with _progress(quiet or json_) as told:
         witness = Witness(evidence or (), recog, rules or ())
-        outcome = run(mail, out, settings, networks, listed, told, witness, engine)
+        outcome = run(mail, out, settings, networks, listed, told, witness, engine, earlier)
     if json_:
         typer.echo(json.dumps(outcome.report, ensure_ascii=False))
     elif not quiet:

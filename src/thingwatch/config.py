@@ -61,6 +61,15 @@ class Settings:
         -840,
         840,
     )
+    carry_days: float = _setting(
+        3.0, "mail in no reported campaign is looked at again by later runs for so long", "days", 0, 60
+    )
+    carry_messages: int = _setting(
+        200_000, "such mail carried over to the next run at most, the newest", "messages", 0, 10**8
+    )
+    memory_days: float = _setting(
+        120.0, "silence after which a campaign is forgotten by later runs", "days", 1, 3650
+    )
     seed: int = _setting(1, "seed of the draws behind sampled figures", "number", 0, 2**31)
 
     def changed(self, **values: Any) -> Settings:

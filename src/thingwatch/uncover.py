@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from thingwatch import __version__
 from thingwatch.act import with_evidence, write_case, write_page
 from thingwatch.config import Settings
+from thingwatch.continued import Story, Texts
 from thingwatch.errors import ContradictionError, InputError
 from thingwatch.evidence import SIGHTINGS_SCHEMA, Sifted, accounts_of, gather, planned
 from thingwatch.fingerprint import KINDS
@@ -27,6 +28,7 @@ from thingwatch.group import Join, group
 from thingwatch.identify import Networks, Rules, identify, name_sources, not_assessed
 from thingwatch.judge import Facts, judge
 from thingwatch.kernel import Digest, Progress, digest_all, messages_at
+from thingwatch.memory import Memory, Run, keep
 from thingwatch.model import Message, Reason
 from thingwatch.outcome import RANK, headline, sentence_of, smallest_seen, things_sentence
 from thingwatch.profile import Campaign, Pace, Tallies, facts_of, iso, lure_id, portrait, prepare
@@ -67,22 +69,26 @@ def uncover(
     progress: Progress = lambda stage, rows: None,
     witness: Witness = NO_WITNESS,
     engine: str = "duckdb",
+    earlier: Path | None = None,
 ) -> Outcome:
     """Find the campaigns in the mail at *paths*, say who sent them by *witness*, and write the case folder *out*.
 
+    *earlier*: a case whose campaigns this run continues; see docs/continue.md.
     *engine*: where the work is done: "duckdb", "spark" or "spark=MASTER_URL"; the result is the same.
 
     Raises InputError for input that cannot be read at all, OutputError for a case that cannot be written,
     ContradictionError for a profile whose numbers contradict each other.
     """
     outcome: list[Outcome] = []
+    memory = Memory.open(earlier, settings)
+    story = Story.open(earlier, memory)
 
     def fill(folder: Path) -> None:
         work = Path(settings.temp_folder or folder) / ".work"
         work.mkdir(parents=True, exist_ok=True)
         try:
             with open_engine(engine, settings, work) as opened:
-                outcome.append(_run(opened, paths, folder, settings, networks, blocklist, progress, witness))
+                outcome.append(_run(opened, paths, folder, settings, networks, blocklist, progress, witness, story))
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
@@ -99,12 +105,16 @@ def _run(
     blocklist: list[str] | None,
     progress: Progress,
     witness: Witness,
+    story: Story,
 ) -> Outcome:
+    memory = story.memory
     stages = _Stages(progress)
     border = Border.of(settings.border)
     rules, files = Rules.load(witness.recog, witness.rules), planned(witness.paths)
     try:
-        digests = digest_all(engine, paths, border, settings, progress)
+        digests = digest_all(
+            engine, paths, border, settings, progress, memory.state.next_load, memory.prefix
+        )
     except (FileNotFoundError, PermissionError) as error:
         # The case folder is ours and open: what is missing now was there when the run began.
         raise InputError(
@@ -116,47 +126,117 @@ def _run(
             f"{', '.join(map(str, paths))}: no mail in it; name an mbox, a Maildir, .eml files or a mail log"
         )
     stages.done("read and fingerprint", messages)
+    if memory.continues:
+        story.seen = memory.recall(engine)
+        stages.done("recall", engine.number("SELECT count(*) FROM recalled"))
     load_tables(engine, digests)
-    joins = group(engine, settings)
+    joins = group(engine, settings, partial(memory.place, engine) if memory.continues else None)
     stages.done("group", engine.number("SELECT count(*) FROM campaign_members"))
     campaigns, tallies = prepare(engine, settings, partial(name_sources, networks=networks), blocklist)
     judged = _judged(tallies, campaigns, settings)
     _add_verdicts(engine, judged)
     stages.done("name and judge", len(campaigns))
-    sifted = _sift(engine, files, rules, settings, progress)
+    sifted = _sift(engine, files, rules, settings, progress, memory)
     stages.done("read evidence", sum(file.rows for file in sifted))
-    things = identify(engine, networks, [file.path for file in sifted], rules.label, settings.seed)
+    named = dict(memory.files) | {file.number: file.path for file in sifted}
+    names = [named.get(number, "") for number in range(max(named, default=-1) + 1)]
+    things = identify(engine, networks, names, rules.label, settings.seed)
     stages.done("identify", len(things))
-    documents = _documents(engine, tallies, judged, things, paths, border, settings, messages)
+    documents = _documents(engine, tallies, judged, things, paths, border, settings, story)
     _explain_joins(joins, judged, documents)
-    report = _report(engine, documents, digests, paths, settings, networks, messages)
+    newest = _settle(engine, story, settings)
+    documents = story.whole(documents, MAX_PORTRAITS)
+    report = _report(engine, documents, digests, paths, settings, networks, messages - story.seen, story.seen)
     report["evidence"] = accounts_of(engine, sifted)
     _refuse_contradictions(documents)
     stages.done("profile", len(documents))
     _write_tables(engine, folder)
+    story.extend(folder)
+    stages.done("write tables", messages)
+    _keep(engine, story, folder, report, newest, digests, sifted, settings)
+    stages.done("remember", len(documents))
+    if (account := story.account(engine)) is not None:
+        report["continued"] = account
     report["stages"] = list(stages.rows)
     (folder / "report.json").write_text(
         json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
     )
     write_page(report, folder / "report.html")
     stages.done("write", len(documents))
-    return Outcome(report, bool(report["totals"]["skipped"] or report["evidence"]["skipped"]))
+    lost = report["totals"]["skipped"] - story.seen
+    return Outcome(report, bool(lost or report["evidence"]["skipped"]))
+
+
+def _settle(engine: Engine, story: Story, settings: Settings) -> int | None:
+    """Say which campaigns and messages of earlier runs are told again; gives the newest time of receipt."""
+    if story.memory.continues:
+        engine.make("thingwatch.memory", "moved")
+        newest = engine.rows("SELECT max(received_at) FROM fresh")[0][0]
+    else:
+        newest = engine.rows("SELECT max(received_at) FROM mails")[0][0]
+    story.settle(engine, newest, settings.memory_days)
+    return newest
+
+
+def _keep(
+    engine: Engine,
+    story: Story,
+    folder: Path,
+    report: dict[str, Any],
+    newest: int | None,
+    digests: list[Digest],
+    sifted: list[Sifted],
+    settings: Settings,
+) -> None:
+    """Remember what the next run needs."""
+    memory = story.memory
+    if not memory.continues:
+        memory.nothing(engine)
+    run = Run(
+        number=memory.state.runs[-1].number + 1 if memory.state.runs else 1,
+        made_at=report["made_at"],
+        messages=report["totals"]["messages"],
+        newest=newest,
+        paths=tuple(report["input"]["paths"]),
+        evidence=tuple((file.number, file.path) for file in sifted),
+    )
+    asleep = {
+        row[0]
+        for row in engine.rows(
+            "SELECT k.campaign FROM known_campaigns AS k LEFT JOIN woken AS w ON w.campaign = k.campaign"
+            " WHERE w.campaign IS NULL"
+        )
+    }
+    texts = story.texts.table(story.older_texts, asleep)
+    next_load = max((digest.number for digest in digests), default=-1) + 1
+    keep(engine, memory, folder, run, max(next_load, memory.state.next_load), texts, settings, int(time.time() * 1e6))
 
 
 def _sift(
-    engine: Engine, files: list[EvidenceFile], rules: Rules, settings: Settings, progress: Progress
+    engine: Engine,
+    files: list[EvidenceFile],
+    rules: Rules,
+    settings: Settings,
+    progress: Progress,
+    memory: Memory,
 ) -> list[Sifted]:
     """Read the evidence about the sources found, into the table ``sightings``."""
     engine.make("thingwatch.identify", "source_systems")
+    table = "fresh_sightings" if memory.continues else "sightings"
     if not files:
-        engine.add("sightings", SIGHTINGS_SCHEMA.empty_table())
-        return []
+        engine.add(table, SIGHTINGS_SCHEMA.empty_table())
+        if not memory.continues:
+            return []
     sources = engine.arrow(
         "SELECT DISTINCT c.client_ip FROM campaign_sources AS c JOIN verdicts AS j ON j.campaign = c.campaign"
         " WHERE j.verdict <> 'bulk'"
     )
     wanted = frozenset(sources["client_ip"].to_pylist())
-    return gather(engine, files, wanted, rules, settings, progress)
+    first = max((number + 1 for number, _ in memory.files), default=0)
+    sifted = gather(engine, files, wanted, rules, settings, progress, first, table) if files else []
+    if memory.continues:
+        memory.sight(engine, wanted, {file.path for file in sifted})
+    return sifted
 
 
 class _Stages:
@@ -176,7 +256,7 @@ class _Stages:
 
 
 def load_tables(engine: Engine, digests: list[Digest]) -> None:
-    """Make ``mails`` of what was read, and ``loads``: how many messages were read before each load."""
+    """Make ``mails`` of what is there, and ``loads``: how many messages were read before each load."""
     before = [0, *accumulate(digest.messages for digest in digests)]
     engine.add(
         "loads",
@@ -187,6 +267,7 @@ def load_tables(engine: Engine, digests: list[Digest]) -> None:
             }
         ),
     )
+    engine.add("moved", pa.table({"seq": pa.array([], pa.int64())}))  # of earlier runs' messages
     engine.make("thingwatch.store", "mails")
 
 
@@ -217,40 +298,48 @@ def _documents(
     paths: Sequence[Path],
     border: Border,
     settings: Settings,
-    messages: int,
+    story: Story,
 ) -> list[dict[str, Any]]:
     shown = judged[:MAX_PORTRAITS]
+    messages = engine.number("SELECT count(*) FROM mails")
     pace = engine.arrow(
-        "SELECT received_at // 10000000 AS bin, count(*) AS messages FROM mails WHERE received_at IS NOT NULL"
+        query("thingwatch.memory", "all_bins")
+        if story.memory.continues
+        else "SELECT received_at // 10000000 AS bin, count(*) AS messages FROM mails WHERE received_at IS NOT NULL"
         " GROUP BY received_at // 10000000 ORDER BY bin"
     )
+    texts = story.texts
     everything = Pace(pace["bin"].to_numpy(), pace["messages"].to_numpy())
-    examples = messages_at(paths, border, settings, _examples(tallies, shown))
+    examples = messages_at(paths, border, settings, _examples(tallies, shown), story.memory.state.next_load)
     named: dict[int, dict[int, str]] = {}
 
-    def show(seq: int) -> str:
+    def show(campaign: int, seq: int) -> str:
         message = examples.get(seq)
-        return specimen(message) if message is not None and not message.logged else ""
+        text = specimen(message) if message is not None and not message.logged else ""
+        return texts.of(campaign, "specimen", seq, text)
 
-    def read_key(seq: int, key: int) -> str:
+    def read_key(campaign: int, seq: int, key: int) -> str:
         if seq not in named:
             message = examples.get(seq)
             named[seq] = (
                 {} if message is None else {found.key: found.text for found in readable_keys(message)}
             )
-        return named[seq].get(key, "")
+        return texts.of(campaign, "key", key, named[seq].get(key, ""))
 
     documents = []
     for item in shown:
         row = item.campaign.row
         who = things.get(item.campaign.number) or not_assessed(row["messages"], row["sources"])
         who["sentence"] = things_sentence(who, row["messages"])
-        document = portrait(tallies, item.campaign, everything, messages, show, read_key, who)
+        number = item.campaign.number
+        document = portrait(
+            tallies, item.campaign, everything, messages, partial(show, number), partial(read_key, number), who
+        )
         for row in document["signature"]:
             family, name = KINDS[row.pop("kind")]
             row["family"] = family.value
             row["key"] = f"{name}: {row['key']}"
-        document["signature"] += _hands(tallies, item.campaign, examples)
+        document["signature"] += _hands(tallies, item.campaign, examples, texts)
         document["signature"].sort(key=lambda row: -row["weight"])
         document |= {
             "verdict": item.verdict,
@@ -287,16 +376,17 @@ def _examples(tallies: Tallies, shown: list[_Judged]) -> list[int]:
     return list(wanted)
 
 
-def _hands(tallies: Tallies, campaign: Campaign, examples: dict[int, Message]) -> list[dict[str, Any]]:
+def _hands(
+    tallies: Tallies, campaign: Campaign, examples: dict[int, Message], texts: Texts
+) -> list[dict[str, Any]]:
     """The dialects of a campaign as rows of its signature."""
     found = []
     for dialect, messages, others, weight, example in tallies.dialects.of(campaign.number):
         message = examples.get(example)
-        text = (
-            readable_hand(message)["dialect"]
-            if message is not None
-            else f"no example kept ({dialect & 0xFFFFFFFF:08x})"
+        text = texts.of(
+            campaign.number, "dialect", dialect, "" if message is None else readable_hand(message)["dialect"]
         )
+        text = text or f"no example kept ({dialect & 0xFFFFFFFF:08x})"
         found.append(
             {
                 "family": "client",
@@ -340,8 +430,9 @@ def _report(
     settings: Settings,
     networks: Networks,
     messages: int,
+    seen: int,
 ) -> dict[str, Any]:
-    skips: Counter[str] = Counter()
+    skips: Counter[str] = Counter({"seen-before": seen} if seen else {})
     defects: Counter[str] = Counter()
     for digest in digests:
         skips.update(digest.skips)
@@ -349,7 +440,7 @@ def _report(
     sources, no_ip, no_time, logged, first, last = engine.rows(
         "SELECT count(DISTINCT client_ip), sum(CASE WHEN client_ip IS NULL THEN 1 ELSE 0 END),"
         " sum(CASE WHEN received_at IS NULL THEN 1 ELSE 0 END), sum(CASE WHEN logged THEN 1 ELSE 0 END),"
-        " min(received_at), max(received_at) FROM mails"
+        " min(received_at), max(received_at) FROM mails JOIN loads ON loads.number = mails.seq // 1099511627776"
     )[0]
     verdicts = Counter(doc["verdict"] for doc in documents)
     report = {

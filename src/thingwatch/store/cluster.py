@@ -11,7 +11,7 @@ import pickle
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,19 @@ class Cluster(Engine):
         """Make the table *name* of Arrow rows."""
         with self._told():
             self._keep(name, self._session.createDataFrame(table))
+
+    def load(self, name: str, paths: Sequence[Path], schema: pa.Schema) -> None:
+        """Make the table *name* of the Parquet files at *paths*, which this machine holds."""
+        if not paths:
+            self.add(name, schema.empty_table())
+            return
+        with self._told():
+            if self._local:
+                reader = self._session.read.schema(from_arrow_schema(schema))
+                self._keep(name, reader.parquet(*(path.resolve().as_uri() for path in paths)))
+            else:
+                # Workers do not see this machine's disk.
+                self.add(name, pa.concat_tables(pq.read_table(path, schema=schema) for path in paths))
 
     def apply(
         self, name: str, statement: str, function: Callable[[pa.Table], pa.Table], schema: pa.Schema

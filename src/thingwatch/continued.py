@@ -1,0 +1,176 @@
+"""A run that continues an earlier one: what the old case says of campaigns that today's mail did not touch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from thingwatch.act.wording import plural
+from thingwatch.errors import InputError
+from thingwatch.memory import Memory
+from thingwatch.outcome import RANK
+from thingwatch.store import Engine
+
+TABLES = ("campaigns", "waves", "keys", "sources")  # of a case, by campaign_id
+BATCH = 1 << 16  # rows of an old file taken over at a time
+
+
+@dataclass(slots=True)
+class Texts:
+    """How keys, dialects and specimens read: of messages of this run, and as earlier runs have read them."""
+
+    known: dict[tuple[str, int], str] = field(default_factory=dict)
+    used: dict[tuple[int, str, int], str] = field(default_factory=dict)
+
+    def of(self, campaign: int, what: str, number: int, text: str) -> str:
+        """*text*, or where there is none the text that an earlier run had; remembered for *campaign*."""
+        text = text or self.known.get((what, number), "")
+        if text:
+            self.used[campaign, what, number] = text
+        return text
+
+    def table(self, older: pa.Table, kept: set[int]) -> pa.Table:
+        """What to remember: the texts used, and of those of *older* the campaigns *kept*."""
+        rows = [(*key, text) for key, text in self.used.items()]
+        names = ("campaign", "what", "id", "text")
+        kinds = (pa.int64(), pa.string(), pa.int64(), pa.string())
+        table = pa.table(
+            {n: pa.array([row[i] for row in rows], kinds[i]) for i, n in enumerate(names)}
+        )
+        stays = older.filter(pc.field("campaign").isin(pa.array(sorted(kept), pa.int64())))
+        return pa.concat_tables([table, stays.select(table.column_names)])
+
+
+@dataclass(slots=True)
+class Story:
+    """The earlier case, and which of its campaigns stand as they are."""
+
+    case: Path | None
+    memory: Memory
+    report: dict[str, Any]  # of the earlier case
+    texts: Texts
+    older_texts: pa.Table
+    seen: int = 0  # messages of this run that an earlier one has read
+    asleep: frozenset[str] = frozenset()  # ids of campaigns taken over as they stand
+    small: frozenset[str] = frozenset()  # likewise, of groups too small to be judged
+
+    @classmethod
+    def open(cls, case: Path | None, memory: Memory) -> Story:
+        """The story so far; raises InputError where *case* has a state, but no whole report beside it."""
+        older = pa.table(
+            {
+                "campaign": pa.array([], pa.int64()), "what": pa.array([], pa.string()), "id": pa.array([], pa.int64()),
+                "text": pa.array([], pa.string()),
+            }
+        )  # fmt: skip
+        if case is None:
+            return cls(None, memory, {}, Texts(), older)
+        try:
+            report = json.loads((case / "report.json").read_text(encoding="utf-8"))
+            for path in memory.state.paths("texts"):
+                older = pq.read_table(path)
+            for name in TABLES:
+                pq.read_metadata(case / f"{name}.parquet")
+            _ = [document["id"] for document in report["campaigns"]], report["made_at"]
+        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+            raise InputError(
+                f"--continue {case}: not a whole case ({error}); restore it from a copy, or uncover its mail again"
+            ) from error
+        columns = older.to_pydict()
+        known = dict(zip(zip(columns["what"], columns["id"], strict=True), columns["text"], strict=True))
+        return cls(case, memory, report, Texts(known), older)
+
+    def settle(self, engine: Engine, newest: int | None, memory_days: float) -> None:
+        """Find the campaigns that stand as they are: not woken, not carried over, not forgotten."""
+        if self.case is None:
+            return
+        oldest = (newest or 0) - int(memory_days * 86_400_000_000)
+        sleeping = engine.rows(
+            "SELECT k.campaign_id FROM known_campaigns AS k LEFT JOIN woken AS w ON w.campaign = k.campaign"
+            " WHERE w.campaign IS NULL AND coalesce(k.last_seen, $oldest) >= $oldest",
+            oldest=oldest,
+        )
+        self.asleep = frozenset(row[0] for row in sleeping)
+        known = {row[0] for row in engine.rows("SELECT campaign_id FROM known_campaigns")}
+        again = {row[0] for row in engine.rows("SELECT DISTINCT campaign_id FROM carried")}
+        taken = {row[0] for row in engine.rows("SELECT campaign_id FROM campaign_names")}
+        table = pq.read_table(self.case / "campaigns.parquet", columns=["campaign_id", "last_seen"])
+        moments = table["last_seen"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_pylist()
+        self.small = frozenset(
+            name
+            for name, last in zip(table["campaign_id"].to_pylist(), moments, strict=True)
+            if name not in known and name not in again and name not in taken and (last or oldest) >= oldest
+        )
+
+    def whole(self, documents: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+        """*documents* and those of campaigns that sleep, attacks first, each verdict by size; *most* of them."""
+        documents = documents + [d for d in self.report.get("campaigns", ()) if d["id"] in self.asleep]
+        documents.sort(key=lambda d: (RANK[d["verdict"]], -d["messages"], d["id"]))
+        return documents[:most]
+
+    def account(self, engine: Engine) -> dict[str, Any] | None:
+        """The report's part on what this run continues; None where it continues nothing."""
+        if self.case is None:
+            return None
+        state = self.memory.state
+        known = engine.number("SELECT count(*) FROM known_campaigns")
+        woken = engine.number(
+            "SELECT count(*) FROM known_campaigns AS k JOIN woken AS w ON w.campaign = k.campaign"
+        )
+        merged = engine.rows(
+            "SELECT DISTINCT k.campaign_id, n.campaign_id FROM known_campaigns AS k JOIN woken AS w"
+            " ON w.campaign = k.campaign JOIN known_lures AS l ON l.campaign = k.campaign"
+            " JOIN kept_lures AS x ON x.lure = l.lure JOIN campaign_names AS n ON n.campaign = x.campaign"
+            " WHERE k.campaign_id <> n.campaign_id ORDER BY k.campaign_id, n.campaign_id"
+        )
+        carried = engine.number("SELECT count(*) FROM carried")
+        old = sum(run.messages for run in state.runs)
+        return {
+            "case": str(self.case),
+            "made_at": self.report["made_at"],
+            "runs": state.runs[-1].number,
+            "messages_before": old,
+            "seen_before": self.seen,
+            "carried": carried,
+            "moved": engine.number("SELECT count(*) FROM moved"),
+            "known": known,
+            "woken": woken,
+            "sleeping": len(self.asleep),
+            "renamed": [{"from": a, "to": b} for a, b in merged],
+            "sentence": (
+                f"This case continues {self.case}, which holds {plural(state.runs[-1].number, 'run')} over"
+                f" {plural(old, 'message')}: totals count the mail read now, campaigns are told from their beginning."
+                f" Of {plural(known, 'campaign')} known, new mail came near {woken:,}."
+            ),
+        }
+
+    def extend(self, folder: Path) -> None:
+        """Add the rows of campaigns that stand as they are to the tables in *folder*, as the old case has them."""
+        if self.case is None:
+            return
+        for name in TABLES:
+            stay = self.asleep | self.small if name == "campaigns" else self.asleep
+            if stay:
+                _add_rows(folder / f"{name}.parquet", self.case / f"{name}.parquet", stay)
+
+
+def _add_rows(path: Path, older: Path, stay: frozenset[str]) -> None:
+    """Put the rows of *older* whose campaign_id is in *stay* behind those of *path*."""
+    wanted = pa.array(sorted(stay), pa.string())
+    partial = path.with_suffix(".partial")
+    with pq.ParquetFile(path) as mine, pq.ParquetFile(older) as theirs:
+        with pq.ParquetWriter(partial, mine.schema_arrow, compression="zstd") as out:
+            for batch in mine.iter_batches(BATCH):
+                out.write_batch(batch)
+            for batch in theirs.iter_batches(BATCH):
+                rows = batch.filter(pc.is_in(batch.column("campaign_id"), wanted))
+                if rows.num_rows:
+                    out.write_table(pa.Table.from_batches([rows]).select(mine.schema_arrow.names).cast(mine.schema_arrow))
+    partial.replace(path)
+

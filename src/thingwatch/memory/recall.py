@@ -1,0 +1,159 @@
+"""Put what is remembered beside new mail: wake the campaigns it comes near, and give its lures their old names.
+
+The hard idea is what must be looked at again. A campaign that new mail does not touch stays as it stands: nothing of
+it is read but a few narrow columns. One that it touches is *woken*: all its messages come back, without their text
+keys, so that its joins, waves, sources and verdict are those of the whole story. New mail finds its lure by being
+compared with the lure's *spokesmen*, at most 64 messages whose keys are kept; and what belonged to a lure stays there,
+for a message once placed is not placed again. Mail in no campaign is carried over whole for a few days: a slow
+campaign shows little on each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from thingwatch.config import Settings
+from thingwatch.errors import SettingError
+from thingwatch.memory.state import GROWING, STANDING, State
+from thingwatch.store import Engine, query
+
+WAKING_BITS = 6.0  # of a signature's keys one new message must hold; half of what makes it a member
+WAKING_SOURCES = 3  # sources of a campaign's nameless lures that send new mail
+SAME = ("min_likeness", "min_messages", "border")  # settings by which campaigns are made
+
+# Before lures are made: what is there, whom it wakes, who speaks for them.
+_WAKING = ("seen", "fresh", "fresh_keys", "woken", "recalled", "spokesmen")
+# Tables the grouping made, kept under a second name while what is remembered is put beside them.
+_FOUND = {
+    "members": "placed", "buckets": "found_buckets", "held": "found_held", "votes": "found_votes",
+    "signatures": "found_signatures",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What earlier runs left, and where; nothing, before the first."""
+
+    state: State
+
+    @classmethod
+    def open(cls, case: Path | None, settings: Settings) -> Memory:
+        """What the run that wrote *case* remembers; None for nothing.
+
+        Raises InputError for a case without a whole state, SettingError where it was made with other settings.
+        """
+        if case is None:
+            return cls(State(None))
+        state = State.open(case)
+        for name in SAME:
+            then, now = (state.settings or {}).get(name), told(settings)[name]
+            if then != now:
+                raise SettingError(
+                    f"{name} = {now}: --continue {case} was made with {then}; give the same, or uncover all mail anew"
+                )
+        return cls(state)
+
+    @property
+    def continues(self) -> bool:
+        """Whether there was an earlier run."""
+        return self.state.folder is not None
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the names of the tables that hold a run's own mail."""
+        return "read_" if self.continues else ""
+
+    def recall(self, engine: Engine) -> int:
+        """Make ``details`` and ``keys`` of new mail, of what was carried over, and of those who speak for old lures.
+
+        Gives how many messages were seen before and are left out.
+        """
+        for name, table in _KNOWN.items():
+            self.state.load(engine, name, table)
+        for name in _WAKING:
+            engine.make(__package__, name, waking_bits=WAKING_BITS, waking_sources=WAKING_SOURCES)
+        engine.run("CREATE OR REPLACE TABLE present AS SELECT seq FROM spokesmen")
+        engine.run(
+            "CREATE OR REPLACE TABLE linked AS SELECT k.seq AS seq, k.kind AS kind, k.key AS key, k.dialect AS dialect"
+            " FROM known_spoken AS k JOIN spokesmen AS s ON s.seq = k.seq"
+        )
+        engine.run("CREATE OR REPLACE TABLE spoken AS SELECT seq, kind, key, dialect FROM linked")
+        for name in ("details", "keys"):
+            engine.make(__package__, name)
+        return engine.number("SELECT count(*) FROM seen")
+
+    def place(self, engine: Engine) -> None:
+        """Put every message of the woken campaigns beside the lures just found, and give those their old names."""
+        for name in ("claims", "namings", "mergings"):
+            engine.make(__package__, name)
+        for name, table in _FOUND.items():
+            engine.run(f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {name}")
+        engine.run("CREATE OR REPLACE TABLE present AS SELECT seq FROM recalled")
+        engine.run(
+            "CREATE OR REPLACE TABLE linked AS SELECT k.seq AS seq, k.kind AS kind, k.key AS key, k.dialect AS dialect"
+            " FROM known_linked AS k JOIN recalled AS r ON r.seq = k.seq"
+        )
+        for name in ("details", "keys"):
+            engine.make(__package__, name)
+        engine.make("thingwatch.store", "mails")
+        for name in (
+            "members", "attached", "asleep", "source_totals", "dialect_totals", "key_totals", "buckets", "held", "votes",
+            "signatures",
+        ):  # fmt: skip
+            engine.make(__package__, name)
+
+    def sight(self, engine: Engine, wanted: Iterable[str], given: Collection[str]) -> None:
+        """Add to ``sightings`` what earlier runs' evidence says of the addresses *wanted*; not of files *given* again."""
+        again = [number for number, path in self.files if path in given]
+        engine.add("superseded", pa.table({"file": pa.array(again, pa.int32())}))
+        engine.add("wanted", pa.table({"client_ip": pa.array(sorted(wanted), pa.string())}))
+        engine.make(__package__, "recalled_sightings")
+        engine.run("CREATE OR REPLACE TABLE sightings AS SELECT * FROM fresh_sightings UNION ALL SELECT * FROM recalled_sightings")
+
+    @property
+    def files(self) -> list[tuple[int, str]]:
+        """The evidence files of earlier runs, each with its number."""
+        return [file for run in self.state.runs for file in run.evidence]
+
+    def nothing(self, engine: Engine) -> None:
+        """Make the tables of a memory that is empty, so that a first run is kept as any other is."""
+        for name, table in _KNOWN.items():
+            self.state.load(engine, name, table)
+        self._empty(engine, {"seen": "seq", "recalled": "seq", "woken": "campaign"})
+        self._empty(engine, {"spokesmen": "lure, seq", "mergings": "lure, lure AS now"})
+        for name, source in (("read_details", "details"), ("fresh_keys", "keys"), ("fresh_sightings", "sightings")):
+            engine.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {source}")
+        view(engine, "fresh")
+        engine.run("CREATE OR REPLACE TABLE spoken AS SELECT seq, kind, key, dialect FROM carried_keys")
+
+    @staticmethod
+    def _empty(engine: Engine, tables: dict[str, str]) -> None:
+        for name, columns in tables.items():
+            source = "known_lures" if name == "woken" else "known_spokesmen"
+            engine.run(f"CREATE OR REPLACE TABLE {name} AS SELECT {columns} FROM {source} WHERE 1 = 0")
+
+
+def view(engine: Engine, name: str) -> None:
+    """Make the table *name* as a view: of all mail of a first run little is asked once more."""
+    engine.run(query(__package__, name).replace("REPLACE TABLE", "REPLACE VIEW", 1))
+
+
+_KNOWN = {
+    name: name if name in ("settled", "carried", "carried_keys") else f"known_{name}"
+    for name in (*GROWING, *STANDING)
+    if name != "texts"
+}
+
+
+def told(settings: Settings) -> dict[str, Any]:
+    """The settings by which campaigns are made, as JSON would give them back."""
+    found: dict[str, Any] = {}
+    for name in SAME:
+        value: Sequence[str] | float = getattr(settings, name)
+        found[name] = list(value) if isinstance(value, tuple) else value
+    return found
