@@ -19,7 +19,7 @@ DAY = 86_400_000_000
 # A border's clock may be wrong by so much; what lies further ahead does not tell how old the rest is.
 CLOCK_ERROR = DAY
 
-_LARGE = ("settled", "linked", "marks", "carried", "carried_keys", "spoken")  # many machines may write them
+_LARGE = ("settled", "linked", "marks", "carried", "carried_keys", "young", "young_keys", "spoken", "phrases")  # many machines may write them
 
 
 def keep(
@@ -54,7 +54,7 @@ def keep(
         " UNION ALL SELECT seq, kind, key, dialect FROM carried_keys UNION ALL SELECT seq, kind, key, dialect FROM spoken"
     )
     view(engine, "at_hand")
-    for name in ("homes", "settling", "kept_campaigns", "kept_lures", "standing", "waiting"):
+    for name in ("homes", "firm", "settling", "growing", "kept_campaigns", "kept_lures", "standing", "waiting"):
         engine.make(__package__, name, **numbers)
     for name, schema in (GROWING | STANDING).items():
         path = out / (f"{name}-{run.number:06d}.parquet" if name in GROWING else f"{name}.parquet")

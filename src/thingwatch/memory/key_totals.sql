@@ -7,7 +7,7 @@ FROM (
     UNION ALL
     SELECT s.key AS key, min(s.kind) AS kind, max(s.messages + s.others) AS messages
     FROM known_signatures AS s
-    JOIN known_lures AS n ON n.lure = s.lure
+    JOIN known_lures AS n ON n.lure = s.lure AND n.firm
     JOIN woken AS w ON w.campaign = n.campaign
     WHERE s.kind NOT IN (6, 7, 8, 9)
     GROUP BY s.key
@@ -19,7 +19,7 @@ JOIN (
     UNION
     SELECT s.key AS key
     FROM known_signatures AS s
-    JOIN known_lures AS n ON n.lure = s.lure
+    JOIN known_lures AS n ON n.lure = s.lure AND n.firm
     JOIN woken AS w ON w.campaign = n.campaign
 ) AS at_hand ON at_hand.key = t.key
 GROUP BY t.key

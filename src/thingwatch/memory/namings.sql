@@ -10,5 +10,5 @@ FROM (
     GROUP BY m.lure
 ) AS f
 LEFT JOIN (SELECT found, min(lure) AS lure FROM claims GROUP BY found) AS c ON c.found = f.found
-LEFT JOIN known_lures AS k ON k.lure = f.found
+LEFT JOIN known_lures AS k ON k.lure = f.found AND k.firm
 LEFT JOIN recalled AS r ON r.seq = f.found

@@ -27,7 +27,7 @@ WAKING_SOURCES = 3  # sources of a campaign's nameless lures that send new mail
 SAME = ("min_likeness", "min_messages", "border")  # settings by which campaigns are made
 
 # Before lures are made: what is there, whom it wakes, who speaks for them.
-_WAKING = ("seen", "fresh", "fresh_keys", "woken", "recalled", "spokesmen")
+_WAKING = ("seen", "fresh", "fresh_keys", "woken", "recalled", "carried", "carried_keys", "spokesmen")
 # Tables the grouping made, kept under a second name while what is remembered is put beside them.
 _FOUND = {
     "members": "placed", "buckets": "found_buckets", "held": "found_held", "votes": "found_votes",
@@ -83,7 +83,7 @@ class Memory:
             " FROM known_spoken AS k JOIN spokesmen AS s ON s.seq = k.seq"
         )
         engine.run("CREATE OR REPLACE TABLE spoken AS SELECT seq, kind, key, dialect FROM linked")
-        for name in ("details", "keys"):
+        for name in ("details", "keys", "ordinary", "all_hands"):
             engine.make(__package__, name)
         return engine.number("SELECT count(*) FROM seen")
 
@@ -124,18 +124,14 @@ class Memory:
         """Make the tables of a memory that is empty, so that a first run is kept as any other is."""
         for name, table in _KNOWN.items():
             self.state.load(engine, name, table)
-        self._empty(engine, {"seen": "seq", "recalled": "seq", "woken": "campaign"})
-        self._empty(engine, {"spokesmen": "lure, seq", "mergings": "lure, lure AS now"})
+        for name, columns in _NOTHING.items():
+            engine.run(f"CREATE OR REPLACE TABLE {name} AS SELECT {columns} FROM known_lures WHERE 1 = 0")
         for name, source in (("read_details", "details"), ("fresh_keys", "keys"), ("fresh_sightings", "sightings")):
             engine.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {source}")
         view(engine, "fresh")
-        engine.run("CREATE OR REPLACE TABLE spoken AS SELECT seq, kind, key, dialect FROM carried_keys")
-
-    @staticmethod
-    def _empty(engine: Engine, tables: dict[str, str]) -> None:
-        for name, columns in tables.items():
-            source = "known_lures" if name == "woken" else "known_spokesmen"
-            engine.run(f"CREATE OR REPLACE TABLE {name} AS SELECT {columns} FROM {source} WHERE 1 = 0")
+        engine.run("CREATE OR REPLACE TABLE spoken AS SELECT seq, kind, key, dialect FROM known_carried_keys")
+        for name in ("carried", "carried_keys"):
+            engine.make(__package__, name)
 
 
 def view(engine: Engine, name: str) -> None:
@@ -143,8 +139,13 @@ def view(engine: Engine, name: str) -> None:
     engine.run(query(__package__, name).replace("REPLACE TABLE", "REPLACE VIEW", 1))
 
 
+# What waking makes, as it is where nobody is woken; columns of ``known_lures``.
+_NOTHING = {
+    "seen": "lure AS seq", "woken": "campaign", "recalled": "lure AS seq, lure, firm AS stray",
+    "spokesmen": "lure, lure AS seq", "mergings": "lure, now",
+}  # fmt: skip
 _KNOWN = {
-    name: name if name in ("settled", "carried", "carried_keys") else f"known_{name}"
+    name: name if name in ("settled", "young") else f"known_{name}"
     for name in (*GROWING, *STANDING)
     if name != "texts"
 }

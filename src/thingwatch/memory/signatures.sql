@@ -15,7 +15,7 @@ FROM (
         FROM (
             SELECT coalesce(g.now, k.lure) AS lure, k.key AS key, k.kind AS kind, k.messages AS messages
             FROM known_signatures AS k
-            JOIN known_lures AS n ON n.lure = k.lure
+            JOIN known_lures AS n ON n.lure = k.lure AND n.firm
             JOIN woken AS w ON w.campaign = n.campaign
             LEFT JOIN mergings AS g ON g.lure = k.lure
             UNION ALL
@@ -30,6 +30,7 @@ FROM (
                 UNION
                 SELECT coalesce(g.now, k.lure) AS lure, k.key AS key
                 FROM known_signatures AS k
+                JOIN known_lures AS n ON n.lure = k.lure AND n.firm
                 LEFT JOIN mergings AS g ON g.lure = k.lure
             ) AS own ON own.lure = m.lure AND own.key = h.key
             WHERE r.seq IS NULL

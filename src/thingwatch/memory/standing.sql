@@ -1,4 +1,4 @@
--- standing: the messages that stand for each lure of this run's campaigns from now on: the earliest, the first of its
+-- standing: the messages that stand for each firm lure of this run's campaigns from now on: the earliest, the first of its
 -- largest dialects, and others spread over the rest. Of bulk mail a few are enough: its messages are nearly equal.
 CREATE OR REPLACE TABLE standing AS
 SELECT lure, seq
@@ -23,7 +23,7 @@ FROM (
         ) AS x
         JOIN mails AS m ON m.seq = x.seq
     ) AS c
-    JOIN homes AS h ON h.lure = c.lure
+    JOIN firm AS h ON h.lure = c.lure
     JOIN verdicts AS j ON j.campaign = h.campaign
 ) AS y
 WHERE turn = 1

@@ -37,6 +37,7 @@ GROWING = {
     "sources": pa.schema([("client_ip", pa.string()), ("messages", pa.int64()), ("named", pa.int64())]),
     "dialects": pa.schema([("dialect", pa.int64()), ("messages", pa.int64())]),
     "links": pa.schema([("key", pa.int64()), ("kind", pa.int8()), ("messages", pa.int64())]),
+    "phrases": pa.schema([("key", pa.int64()), ("dialect", pa.int64())]),
     "bins": pa.schema([("bin", pa.int64()), ("messages", pa.int64())]),
     "sightings": pa.schema(
         [
@@ -48,7 +49,7 @@ GROWING = {
     ),
 }  # fmt: skip
 # What they tell of all mail of a run: forgotten with the run.
-OF_A_RUN = ("marks", "sources", "dialects", "links", "bins", "sightings")
+OF_A_RUN = ("marks", "sources", "dialects", "links", "phrases", "bins", "sightings")
 # Written anew by every run.
 STANDING = {
     "campaigns": pa.schema(
@@ -59,12 +60,19 @@ STANDING = {
         ]
     ),
     "lures": pa.schema(
-        [("lure", pa.int64()), ("now", pa.int64()), ("campaign", pa.int64()), ("nameless", pa.bool_())]
+        [("lure", pa.int64()), ("now", pa.int64()), ("campaign", pa.int64()), ("nameless", pa.bool_()), ("firm", pa.bool_())]
     ),
     "signatures": pa.schema([("lure", pa.int64()), ("key", pa.int64()), ("kind", pa.int8()), *_COUNTED]),
     "hands": pa.schema([("campaign", pa.int64()), ("dialect", pa.int64()), *_COUNTED]),
     "spokesmen": pa.schema([("lure", pa.int64()), ("seq", pa.int64())]),
     "spoken": pa.schema([("lure", pa.int64()), ("seq", pa.int64()), *_KEY]),
+    "young": pa.schema(
+        [
+            ("seq", pa.int64()), ("place", pa.string()), ("lure", pa.int64()), ("campaign", pa.int64()),
+            ("campaign_id", pa.string()), *_MAIL,
+        ]
+    ),
+    "young_keys": pa.schema([("seq", pa.int64()), ("campaign", pa.int64()), *_KEY]),
     "carried": pa.schema(
         [("seq", pa.int64()), ("place", pa.string()), ("campaign_id", pa.string()), *_MAIL]
     ),

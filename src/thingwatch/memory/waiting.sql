@@ -10,8 +10,9 @@ FROM (
         SELECT seq, received_at FROM carried
     ) AS x
     LEFT JOIN settling AS s ON s.seq = x.seq
+    LEFT JOIN growing AS g ON g.seq = x.seq
     LEFT JOIN campaign_members AS c ON c.seq = x.seq
     LEFT JOIN campaign_names AS n ON n.campaign = c.campaign
-    WHERE s.seq IS NULL AND x.received_at >= $since AND x.received_at <= $newest
+    WHERE s.seq IS NULL AND g.seq IS NULL AND x.received_at >= $since AND x.received_at <= $newest
 ) AS y
 WHERE turn <= $carry_messages

@@ -13,9 +13,13 @@ JOIN known_lures AS n ON n.lure = v.lure
 UNION
 SELECT n.campaign AS campaign
 FROM (
-    SELECT DISTINCT s.lure AS lure, s.client_ip AS client_ip
+    SELECT s.lure AS lure, s.client_ip AS client_ip
     FROM settled AS s
     JOIN (SELECT DISTINCT client_ip FROM fresh WHERE client_ip IS NOT NULL) AS f ON f.client_ip = s.client_ip
+    UNION
+    SELECT y.lure AS lure, y.client_ip AS client_ip
+    FROM young AS y
+    JOIN (SELECT DISTINCT client_ip FROM fresh WHERE client_ip IS NOT NULL) AS f ON f.client_ip = y.client_ip
 ) AS s
 JOIN known_lures AS n ON n.lure = s.lure
 WHERE n.nameless
@@ -27,3 +31,8 @@ FROM settled AS s
 JOIN (SELECT DISTINCT dialect FROM fresh WHERE logged) AS f ON f.dialect = s.dialect
 JOIN known_lures AS n ON n.lure = s.lure
 WHERE s.logged
+UNION
+SELECT y.campaign AS campaign
+FROM young AS y
+JOIN (SELECT DISTINCT dialect FROM fresh WHERE logged) AS f ON f.dialect = y.dialect
+WHERE y.logged

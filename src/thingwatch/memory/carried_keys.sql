@@ -1,0 +1,7 @@
+-- carried_keys: the keys of the messages carried over.
+CREATE OR REPLACE TABLE carried_keys AS
+SELECT seq, kind, key, dialect FROM known_carried_keys
+UNION ALL
+SELECT k.seq AS seq, k.kind AS kind, k.key AS key, k.dialect AS dialect
+FROM known_young_keys AS k
+JOIN woken AS w ON w.campaign = k.campaign
