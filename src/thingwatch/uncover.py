@@ -127,7 +127,7 @@ def _run(
         )
     stages.done("read and fingerprint", messages)
     if memory.continues:
-        story.seen = memory.recall(engine)
+        story.seen = memory.recall(engine, settings)
         stages.done("recall", engine.number("SELECT count(*) FROM recalled"))
     load_tables(engine, digests)
     joins = group(engine, settings, partial(memory.place, engine) if memory.continues else None)

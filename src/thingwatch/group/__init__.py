@@ -8,10 +8,10 @@ from collections.abc import Callable
 from thingwatch.config import Settings
 from thingwatch.group.campaigns import Join, group_campaigns
 from thingwatch.group.logged import add_logged_runs
-from thingwatch.group.lures import KIND_BITS, group_lures
+from thingwatch.group.lures import CAPS, KIND_BITS, group_lures
 from thingwatch.store import Engine
 
-__all__ = ["KIND_BITS", "Join", "group"]
+__all__ = ["CAPS", "KIND_BITS", "Join", "group"]
 
 
 def group(engine: Engine, settings: Settings, recall: Callable[[], None] | None = None) -> list[Join]:

@@ -9,17 +9,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from thingwatch.config import Settings
-from thingwatch.memory.recall import Memory, told, view
-from thingwatch.memory.state import FOLDER, GROWING, OF_A_RUN, STANDING, Run, share, write_state
+from thingwatch.memory.recall import DAY, Memory, told, view
+from thingwatch.memory.state import FOLDER, GROWING, LOOSE, OF_A_RUN, STANDING, Run, share, write_state
 from thingwatch.store import Engine, query
 
 MANY_SPOKESMEN, FEW_SPOKESMEN = 64, 16  # messages that stand for a lure; few are enough for bulk mail
 MAX_KEYS = 256  # of a lure's signature
-DAY = 86_400_000_000
+
 # A border's clock may be wrong by so much; what lies further ahead does not tell how old the rest is.
 CLOCK_ERROR = DAY
 
-_LARGE = ("settled", "linked", "marks", "carried", "carried_keys", "young", "young_keys", "spoken", "phrases")  # many machines may write them
+_LARGE = ("settled", "linked", "marks", "loose", "loose_keys", "young", "young_keys", "spoken", "phrases")  # many machines may write them
 
 
 def keep(
@@ -43,8 +43,6 @@ def keep(
     numbers = {
         "newest": newest,
         "oldest": newest - int(settings.memory_days * DAY),
-        "since": newest - int(settings.carry_days * DAY),
-        "carry_messages": settings.carry_messages,
         "many": MANY_SPOKESMEN,
         "few": FEW_SPOKESMEN,
         "most": MAX_KEYS,
@@ -54,7 +52,7 @@ def keep(
         " UNION ALL SELECT seq, kind, key, dialect FROM carried_keys UNION ALL SELECT seq, kind, key, dialect FROM spoken"
     )
     view(engine, "at_hand")
-    for name in ("homes", "firm", "settling", "growing", "kept_campaigns", "kept_lures", "standing", "waiting"):
+    for name in ("homes", "firm", "settling", "growing", "kept_campaigns", "kept_lures", "standing"):
         engine.make(__package__, name, **numbers)
     for name, schema in (GROWING | STANDING).items():
         path = out / (f"{name}-{run.number:06d}.parquet" if name in GROWING else f"{name}.parquet")
@@ -65,19 +63,22 @@ def keep(
         else:
             rows = engine.arrow(query(__package__, f"keep_{name}"), **numbers)
             pq.write_table(rows.cast(schema), path, compression="zstd")
-    forgotten = _share_older(engine, memory, out, numbers["oldest"])
+    forgotten = _share_older(
+        engine, memory, out, numbers["oldest"], newest - int(settings.loose_days * DAY)
+    )
     runs = (*(r for r in memory.state.runs if r.number not in forgotten), run)
     write_state(out, replace(memory.state, next_load=next_load, settings=told(settings), runs=runs))
 
 
-def _share_older(engine: Engine, memory: Memory, out: Path, oldest: int) -> set[int]:
+def _share_older(engine: Engine, memory: Memory, out: Path, oldest: int, oldest_loose: int) -> set[int]:
     """Let the files of earlier runs stand in *out* too, but for those nothing remembered asks for; gives such runs."""
     old = {run.number for run in memory.state.runs if (run.newest or 0) < oldest}
+    stale = {run.number for run in memory.state.runs if (run.newest or 0) < oldest_loose}
     dead = {number for number in old if not _in_use(engine, memory, number)}
     for name in GROWING:
         for path in memory.state.paths(name):
             number = int(path.stem.rpartition("-")[2])
-            if number not in (old if name in OF_A_RUN else dead):
+            if number not in (stale if name in LOOSE else old if name in OF_A_RUN else dead):
                 share(path, out / path.name)
     return dead
 

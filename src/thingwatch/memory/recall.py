@@ -19,15 +19,21 @@ import pyarrow as pa
 
 from thingwatch.config import Settings
 from thingwatch.errors import SettingError
+from thingwatch.group import CAPS, KIND_BITS
 from thingwatch.memory.state import GROWING, STANDING, State
 from thingwatch.store import Engine, query
 
 WAKING_BITS = 6.0  # of a signature's keys one new message must hold; half of what makes it a member
+ALIKE_BITS = 10.0  # of what new mail says an old single message must hold: what content must give to a likeness of 16
 WAKING_SOURCES = 3  # sources of a campaign's nameless lures that send new mail
+DAY = 86_400_000_000
 SAME = ("min_likeness", "min_messages", "border")  # settings by which campaigns are made
 
 # Before lures are made: what is there, whom it wakes, who speaks for them.
-_WAKING = ("seen", "fresh", "fresh_keys", "woken", "recalled", "carried", "carried_keys", "spokesmen")
+_WAKING = (
+    "seen", "fresh", "fresh_keys", "all_hands", "telling", "alike", "woken", "recalled", "loaded", "carried",
+    "carried_keys", "spokesmen",
+)  # fmt: skip
 # Tables the grouping made, kept under a second name while what is remembered is put beside them.
 _FOUND = {
     "members": "placed", "buckets": "found_buckets", "held": "found_held", "votes": "found_votes",
@@ -68,22 +74,38 @@ class Memory:
         """What stands before the names of the tables that hold a run's own mail."""
         return "read_" if self.continues else ""
 
-    def recall(self, engine: Engine) -> int:
+    def recall(self, engine: Engine, settings: Settings) -> int:
         """Make ``details`` and ``keys`` of new mail, of what was carried over, and of those who speak for old lures.
 
         Gives how many messages were seen before and are left out.
         """
         for name, table in _KNOWN.items():
             self.state.load(engine, name, table)
+        values = ", ".join(f"({kind}, {bits})" for kind, bits in KIND_BITS.items())
+        engine.run(f"CREATE OR REPLACE TABLE kind_weights AS SELECT * FROM (VALUES {values}) AS t(kind, bits)")
+        newest = max((run.newest for run in self.state.runs if run.newest), default=0)
+        numbers = {
+            "waking_bits": WAKING_BITS,
+            "waking_sources": WAKING_SOURCES,
+            "alike_bits": ALIKE_BITS,
+            "since": newest - int(settings.carry_days * DAY),
+            "oldest_loose": newest - int(settings.loose_days * DAY),
+            "carry_messages": settings.carry_messages,
+            **CAPS,
+        }
+        engine.run(
+            "CREATE OR REPLACE VIEW old_keys AS SELECT seq, key, dialect FROM known_loose_keys"
+            " UNION ALL SELECT seq, key, dialect FROM known_young_keys"
+        )
         for name in _WAKING:
-            engine.make(__package__, name, waking_bits=WAKING_BITS, waking_sources=WAKING_SOURCES)
+            engine.make(__package__, name, **numbers)
         engine.run("CREATE OR REPLACE TABLE present AS SELECT seq FROM spokesmen")
         engine.run(
             "CREATE OR REPLACE TABLE linked AS SELECT k.seq AS seq, k.kind AS kind, k.key AS key, k.dialect AS dialect"
             " FROM known_spoken AS k JOIN spokesmen AS s ON s.seq = k.seq"
         )
         engine.run("CREATE OR REPLACE TABLE spoken AS SELECT seq, kind, key, dialect FROM linked")
-        for name in ("details", "keys", "ordinary", "all_hands"):
+        for name in ("details", "keys", "ordinary"):
             engine.make(__package__, name)
         return engine.number("SELECT count(*) FROM seen")
 
@@ -129,7 +151,7 @@ class Memory:
         for name, source in (("read_details", "details"), ("fresh_keys", "keys"), ("fresh_sightings", "sightings")):
             engine.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {source}")
         view(engine, "fresh")
-        engine.run("CREATE OR REPLACE TABLE spoken AS SELECT seq, kind, key, dialect FROM known_carried_keys")
+        engine.run("CREATE OR REPLACE TABLE spoken AS SELECT seq, kind, key, dialect FROM known_loose_keys")
         for name in ("carried", "carried_keys"):
             engine.make(__package__, name)
 
@@ -141,7 +163,7 @@ def view(engine: Engine, name: str) -> None:
 
 # What waking makes, as it is where nobody is woken; columns of ``known_lures``.
 _NOTHING = {
-    "seen": "lure AS seq", "woken": "campaign", "recalled": "lure AS seq, lure, firm AS stray",
+    "seen": "lure AS seq", "loaded": "lure AS seq", "woken": "campaign", "recalled": "lure AS seq, lure, firm AS stray",
     "spokesmen": "lure, lure AS seq", "mergings": "lure, now",
 }  # fmt: skip
 _KNOWN = {

@@ -33,6 +33,8 @@ GROWING = {
         [("seq", pa.int64()), ("lure", pa.int64()), ("stray", pa.bool_()), ("label", pa.int64()), *_MAIL]
     ),
     "linked": pa.schema([("lure", pa.int64()), ("seq", pa.int64()), *_KEY]),
+    "loose": pa.schema([("seq", pa.int64()), ("place", pa.string()), *_MAIL]),
+    "loose_keys": pa.schema([("seq", pa.int64()), *_KEY]),
     "marks": pa.schema([("mark", pa.int64())]),
     "sources": pa.schema([("client_ip", pa.string()), ("messages", pa.int64()), ("named", pa.int64())]),
     "dialects": pa.schema([("dialect", pa.int64()), ("messages", pa.int64())]),
@@ -48,6 +50,7 @@ GROWING = {
         ]
     ),
 }  # fmt: skip
+LOOSE = ("loose", "loose_keys")  # forgotten after loose_days
 # What they tell of all mail of a run: forgotten with the run.
 OF_A_RUN = ("marks", "sources", "dialects", "links", "phrases", "bins", "sightings")
 # Written anew by every run.
@@ -73,10 +76,7 @@ STANDING = {
         ]
     ),
     "young_keys": pa.schema([("seq", pa.int64()), ("campaign", pa.int64()), *_KEY]),
-    "carried": pa.schema(
-        [("seq", pa.int64()), ("place", pa.string()), ("campaign_id", pa.string()), *_MAIL]
-    ),
-    "carried_keys": pa.schema([("seq", pa.int64()), *_KEY]),
+    "grouped": pa.schema([("seq", pa.int64()), ("campaign_id", pa.string())]),
     "texts": pa.schema([("campaign", pa.int64()), ("what", pa.string()), ("id", pa.int64()), ("text", pa.string())]),
 }  # fmt: skip
 

@@ -1,5 +1,5 @@
 -- woken: the campaigns that today's mail comes near: it holds keys that speak for one of their lures, or at least
--- $waking_sources of the sources of their nameless lures sent some, or a log shows their hand.
+-- $waking_sources of the sources of their nameless lures sent some, a log shows their hand, or it is alike.
 CREATE OR REPLACE TABLE woken AS
 SELECT n.campaign AS campaign
 FROM (
@@ -36,3 +36,7 @@ SELECT y.campaign AS campaign
 FROM young AS y
 JOIN (SELECT DISTINCT dialect FROM fresh WHERE logged) AS f ON f.dialect = y.dialect
 WHERE y.logged
+UNION
+SELECT y.campaign AS campaign
+FROM young AS y
+JOIN alike AS a ON a.seq = y.seq
