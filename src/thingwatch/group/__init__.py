@@ -19,12 +19,12 @@ def group(engine: Engine, settings: Settings, recall: Callable[[], None] | None 
 
     *recall*: called once lures stand, it puts what earlier runs knew beside them: the same tables, and
     ``source_totals``, ``dialect_totals`` and ``attached``, which otherwise are counted on this mail. Whoever gives it
-    has made ``ordinary`` and ``all_hands``, likewise.
+    has made ``ordinary`` and ``all_mail``, likewise.
 
     Gives the joins between lures that made campaigns of them, with their reasons.
     """
     if recall is None:
-        for name in ("ordinary", "all_hands"):
+        for name in ("ordinary", "all_mail"):
             engine.make(__package__, name)
     group_lures(engine, settings)
     if recall is None:

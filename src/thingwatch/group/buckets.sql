@@ -17,4 +17,4 @@ FROM (
 ) AS b
 JOIN kind_weights AS w ON w.kind = b.kind
 LEFT JOIN ordinary AS o ON o.key = b.key
-CROSS JOIN all_hands AS t
+CROSS JOIN all_mail AS t

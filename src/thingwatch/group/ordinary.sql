@@ -1,5 +1,6 @@
--- ordinary: in how many dialects earlier runs have seen a key; none in a run of its own.
+-- ordinary: what earlier runs know of a key: in how many dialects it is written, and how many messages hold it that are not
+-- at hand; nothing in a run of its own.
 CREATE OR REPLACE TABLE ordinary AS
-SELECT key, CAST(0 AS BIGINT) AS hands
+SELECT key, CAST(0 AS BIGINT) AS hands, CAST(0 AS BIGINT) AS unloaded
 FROM keys
 WHERE 1 = 0

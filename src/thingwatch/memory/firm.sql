@@ -1,4 +1,4 @@
--- firm: lures with more than $many messages. Their messages stay where they are: only some of their keys are kept.
+-- firm: lures with more than $settling_messages messages. Their messages stay where they are: only some of their keys are kept.
 CREATE OR REPLACE TABLE firm AS
 SELECT h.lure AS lure, h.campaign AS campaign
 FROM homes AS h
@@ -9,4 +9,4 @@ LEFT JOIN (
     LEFT JOIN mergings AS g ON g.lure = r.lure
     WHERE NOT r.stray
 ) AS r ON r.lure = h.lure
-WHERE m.messages > $many OR r.lure IS NOT NULL
+WHERE m.messages > $settling_messages OR r.lure IS NOT NULL

@@ -14,6 +14,9 @@ from thingwatch.memory.state import FOLDER, GROWING, LOOSE, OF_A_RUN, STANDING, 
 from thingwatch.store import Engine, query
 
 MANY_SPOKESMEN, FEW_SPOKESMEN = 64, 16  # messages that stand for a lure; few are enough for bulk mail
+# Lures up to this size are placed anew with all their keys, for what looks alike on one day may prove to be an ordinary
+# phrase on the next; what more messages say is no accident.
+SETTLING_MESSAGES = 256
 MAX_KEYS = 256  # of a lure's signature
 
 # A border's clock may be wrong by so much; what lies further ahead does not tell how old the rest is.
@@ -43,6 +46,7 @@ def keep(
     numbers = {
         "newest": newest,
         "oldest": newest - int(settings.memory_days * DAY),
+        "settling_messages": SETTLING_MESSAGES,
         "many": MANY_SPOKESMEN,
         "few": FEW_SPOKESMEN,
         "most": MAX_KEYS,

@@ -31,7 +31,7 @@ SAME = ("min_likeness", "min_messages", "border")  # settings by which campaigns
 
 # Before lures are made: what is there, whom it wakes, who speaks for them.
 _WAKING = (
-    "seen", "fresh", "fresh_keys", "all_hands", "telling", "alike", "woken", "recalled", "loaded", "carried",
+    "seen", "fresh", "fresh_keys", "all_mail", "telling", "alike", "woken", "recalled", "loaded", "carried",
     "carried_keys", "spokesmen",
 )  # fmt: skip
 # Tables the grouping made, kept under a second name while what is remembered is put beside them.

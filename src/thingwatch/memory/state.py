@@ -39,7 +39,7 @@ GROWING = {
     "sources": pa.schema([("client_ip", pa.string()), ("messages", pa.int64()), ("named", pa.int64())]),
     "dialects": pa.schema([("dialect", pa.int64()), ("messages", pa.int64())]),
     "links": pa.schema([("key", pa.int64()), ("kind", pa.int8()), ("messages", pa.int64())]),
-    "phrases": pa.schema([("key", pa.int64()), ("dialect", pa.int64())]),
+    "phrases": pa.schema([("key", pa.int64()), ("dialect", pa.int64()), ("messages", pa.int64())]),
     "bins": pa.schema([("bin", pa.int64()), ("messages", pa.int64())]),
     "sightings": pa.schema(
         [

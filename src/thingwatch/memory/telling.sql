@@ -19,4 +19,4 @@ FROM (
 ) AS f
 JOIN (SELECT key, dialect, min(seq) AS leader FROM fresh_keys GROUP BY key, dialect) AS d ON d.key = f.key
 JOIN kind_weights AS w ON w.kind = f.kind
-CROSS JOIN all_hands AS a
+CROSS JOIN all_mail AS a
