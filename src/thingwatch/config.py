@@ -62,13 +62,14 @@ class Settings:
         840,
     )
     carry_days: float = _setting(
-        3.0, "mail in no reported campaign is looked at again by every later run for so long", "days", 0, 60
-    )
-    loose_days: float = _setting(
-        30.0, "such mail is kept for so long, and looked at again when new mail is like it", "days", 0, 366
+        30.0, "mail in no reported campaign is kept for later runs for so long", "days", 0, 366
     )
     carry_messages: int = _setting(
-        200_000, "such mail carried over to the next run at most, the newest", "messages", 0, 10**8
+        50_000,
+        "such mail that every later run looks at again, the newest; older is looked at when new mail is like it",
+        "messages",
+        0,
+        10**8,
     )
     memory_days: float = _setting(
         120.0, "silence after which a campaign is forgotten by later runs", "days", 1, 3650

@@ -68,7 +68,7 @@ def keep(
             rows = engine.arrow(query(__package__, f"keep_{name}"), **numbers)
             pq.write_table(rows.cast(schema), path, compression="zstd")
     forgotten = _share_older(
-        engine, memory, out, numbers["oldest"], newest - int(settings.loose_days * DAY)
+        engine, memory, out, numbers["oldest"], newest - int(settings.carry_days * DAY)
     )
     runs = (*(r for r in memory.state.runs if r.number not in forgotten), run)
     write_state(out, replace(memory.state, next_load=next_load, settings=told(settings), runs=runs))

@@ -89,7 +89,6 @@ class Memory:
             "waking_sources": WAKING_SOURCES,
             "alike_bits": ALIKE_BITS,
             "since": newest - int(settings.carry_days * DAY),
-            "oldest_loose": newest - int(settings.loose_days * DAY),
             "carry_messages": settings.carry_messages,
             **CAPS,
         }

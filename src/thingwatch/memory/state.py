@@ -50,7 +50,7 @@ GROWING = {
         ]
     ),
 }  # fmt: skip
-LOOSE = ("loose", "loose_keys")  # forgotten after loose_days
+LOOSE = ("loose", "loose_keys")  # forgotten after carry_days
 # What they tell of all mail of a run: forgotten with the run.
 OF_A_RUN = ("marks", "sources", "dialects", "links", "phrases", "bins", "sightings")
 # Written anew by every run.
