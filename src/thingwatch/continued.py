@@ -35,14 +35,17 @@ class Texts:
             self.used[campaign, what, number] = text
         return text
 
+    def lend(self, campaign: int, lures: list[dict[str, Any]]) -> None:
+        """Give each of *lures* that shows no message the one it was shown by earlier."""
+        for lure in lures:
+            lure["specimen"] = self.of(campaign, "lure", int(lure["id"][2:], 16), lure["specimen"])
+
     def table(self, older: pa.Table, kept: set[int]) -> pa.Table:
         """What to remember: the texts used, and of those of *older* the campaigns *kept*."""
         rows = [(*key, text) for key, text in self.used.items()]
         names = ("campaign", "what", "id", "text")
         kinds = (pa.int64(), pa.string(), pa.int64(), pa.string())
-        table = pa.table(
-            {n: pa.array([row[i] for row in rows], kinds[i]) for i, n in enumerate(names)}
-        )
+        table = pa.table({n: pa.array([row[i] for row in rows], kinds[i]) for i, n in enumerate(names)})
         stays = older.filter(pc.field("campaign").isin(pa.array(sorted(kept), pa.int64())))
         return pa.concat_tables([table, stays.select(table.column_names)])
 
@@ -171,6 +174,7 @@ def _add_rows(path: Path, older: Path, stay: frozenset[str]) -> None:
             for batch in theirs.iter_batches(BATCH):
                 rows = batch.filter(pc.is_in(batch.column("campaign_id"), wanted))
                 if rows.num_rows:
-                    out.write_table(pa.Table.from_batches([rows]).select(mine.schema_arrow.names).cast(mine.schema_arrow))
+                    out.write_table(
+                        pa.Table.from_batches([rows]).select(mine.schema_arrow.names).cast(mine.schema_arrow)
+                    )
     partial.replace(path)
-

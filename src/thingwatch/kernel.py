@@ -34,7 +34,9 @@ KEY_ROWS = pa.schema(
 )
 # Two hashes beside each message, which later runs remember in its place.
 MARKS = (
-    pa.field("mark", pa.int64()),  # of who sent what when to whom: the same message given twice has the same; 0: cannot be told
+    pa.field(
+        "mark", pa.int64()
+    ),  # of who sent what when to whom: the same message given twice has the same; 0: cannot be told
     pa.field("whom", pa.int64()),  # of the first recipient; 0: none
 )
 TABLES = {
@@ -99,7 +101,15 @@ def _marks(batch: list[Message]) -> tuple[pa.Array, pa.Array]:
     """The columns of ``MARKS`` for *batch*."""
     told = [
         "\0".join(
-            (m.message_id, str(m.received_at), str(m.client_ip), *m.rcpt_to, m.header_from, m.subject, str(m.size))
+            (
+                m.message_id,
+                str(m.received_at),
+                str(m.client_ip),
+                *m.rcpt_to,
+                m.header_from,
+                m.subject,
+                str(m.size),
+            )
         ).encode("utf-8", "replace")
         for m in batch
     ]

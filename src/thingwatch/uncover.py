@@ -88,7 +88,9 @@ def uncover(
         work.mkdir(parents=True, exist_ok=True)
         try:
             with open_engine(engine, settings, work) as opened:
-                outcome.append(_run(opened, paths, folder, settings, networks, blocklist, progress, witness, story))
+                outcome.append(
+                    _run(opened, paths, folder, settings, networks, blocklist, progress, witness, story)
+                )
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
@@ -112,9 +114,7 @@ def _run(
     border = Border.of(settings.border)
     rules, files = Rules.load(witness.recog, witness.rules), planned(witness.paths)
     try:
-        digests = digest_all(
-            engine, paths, border, settings, progress, memory.state.next_load, memory.prefix
-        )
+        digests = digest_all(engine, paths, border, settings, progress, memory.state.next_load, memory.prefix)
     except (FileNotFoundError, PermissionError) as error:
         # The case folder is ours and open: what is missing now was there when the run began.
         raise InputError(
@@ -157,6 +157,7 @@ def _run(
     stages.done("remember", len(documents))
     if (account := story.account(engine)) is not None:
         report["continued"] = account
+        report["headline"] = headline(report)
     report["stages"] = list(stages.rows)
     (folder / "report.json").write_text(
         json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
@@ -209,7 +210,16 @@ def _keep(
     }
     texts = story.texts.table(story.older_texts, asleep)
     next_load = max((digest.number for digest in digests), default=-1) + 1
-    keep(engine, memory, folder, run, max(next_load, memory.state.next_load), texts, settings, int(time.time() * 1e6))
+    keep(
+        engine,
+        memory,
+        folder,
+        run,
+        max(next_load, memory.state.next_load),
+        texts,
+        settings,
+        int(time.time() * 1e6),
+    )
 
 
 def _sift(
@@ -333,8 +343,15 @@ def _documents(
         who["sentence"] = things_sentence(who, row["messages"])
         number = item.campaign.number
         document = portrait(
-            tallies, item.campaign, everything, messages, partial(show, number), partial(read_key, number), who
+            tallies,
+            item.campaign,
+            everything,
+            messages,
+            partial(show, number),
+            partial(read_key, number),
+            who,
         )
+        texts.lend(number, document["lures"])
         for row in document["signature"]:
             family, name = KINDS[row.pop("kind")]
             row["family"] = family.value

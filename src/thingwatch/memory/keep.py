@@ -22,7 +22,17 @@ MAX_KEYS = 256  # of a lure's signature
 # A border's clock may be wrong by so much; what lies further ahead does not tell how old the rest is.
 CLOCK_ERROR = DAY
 
-_LARGE = ("settled", "linked", "marks", "loose", "loose_keys", "young", "young_keys", "spoken", "phrases")  # many machines may write them
+_LARGE = (
+    "settled",
+    "linked",
+    "marks",
+    "loose",
+    "loose_keys",
+    "young",
+    "young_keys",
+    "spoken",
+    "phrases",
+)  # many machines may write them
 
 
 def keep(
@@ -42,7 +52,9 @@ def keep(
     out = folder / FOLDER
     out.mkdir()
     ahead = now + CLOCK_ERROR
-    newest = max((r.newest for r in (*memory.state.runs, run) if r.newest and r.newest <= ahead), default=ahead)
+    newest = max(
+        (r.newest for r in (*memory.state.runs, run) if r.newest and r.newest <= ahead), default=ahead
+    )
     numbers = {
         "newest": newest,
         "oldest": newest - int(settings.memory_days * DAY),
@@ -67,9 +79,7 @@ def keep(
         else:
             rows = engine.arrow(query(__package__, f"keep_{name}"), **numbers)
             pq.write_table(rows.cast(schema), path, compression="zstd")
-    forgotten = _share_older(
-        engine, memory, out, numbers["oldest"], newest - int(settings.carry_days * DAY)
-    )
+    forgotten = _share_older(engine, memory, out, numbers["oldest"], newest - int(settings.carry_days * DAY))
     runs = (*(r for r in memory.state.runs if r.number not in forgotten), run)
     write_state(out, replace(memory.state, next_load=next_load, settings=told(settings), runs=runs))
 
@@ -91,6 +101,4 @@ def _in_use(engine: Engine, memory: Memory, number: int) -> bool:
     """Whether a lure still known has messages in the file that run *number* settled."""
     files = [path for path in memory.state.paths("settled") if int(path.stem.rpartition("-")[2]) == number]
     engine.load("doubtful", files, GROWING["settled"])
-    return bool(
-        engine.number("SELECT count(*) FROM doubtful AS d JOIN kept_lures AS k ON k.lure = d.lure")
-    )
+    return bool(engine.number("SELECT count(*) FROM doubtful AS d JOIN kept_lures AS k ON k.lure = d.lure"))

@@ -24,7 +24,9 @@ from thingwatch.memory.state import GROWING, STANDING, State
 from thingwatch.store import Engine, query
 
 WAKING_BITS = 6.0  # of a signature's keys one new message must hold; half of what makes it a member
-ALIKE_BITS = 10.0  # of what new mail says an old single message must hold: what content must give to a likeness of 16
+ALIKE_BITS = (
+    10.0  # of what new mail says an old single message must hold: what content must give to a likeness of 16
+)
 WAKING_SOURCES = 3  # sources of a campaign's nameless lures that send new mail
 DAY = 86_400_000_000
 SAME = ("min_likeness", "min_messages", "border")  # settings by which campaigns are made
@@ -82,7 +84,9 @@ class Memory:
         for name, table in _KNOWN.items():
             self.state.load(engine, name, table)
         values = ", ".join(f"({kind}, {bits})" for kind, bits in KIND_BITS.items())
-        engine.run(f"CREATE OR REPLACE TABLE kind_weights AS SELECT * FROM (VALUES {values}) AS t(kind, bits)")
+        engine.run(
+            f"CREATE OR REPLACE TABLE kind_weights AS SELECT * FROM (VALUES {values}) AS t(kind, bits)"
+        )
         newest = max((run.newest for run in self.state.runs if run.newest), default=0)
         numbers = {
             "waking_bits": WAKING_BITS,
@@ -134,7 +138,9 @@ class Memory:
         engine.add("superseded", pa.table({"file": pa.array(again, pa.int32())}))
         engine.add("wanted", pa.table({"client_ip": pa.array(sorted(wanted), pa.string())}))
         engine.make(__package__, "recalled_sightings")
-        engine.run("CREATE OR REPLACE TABLE sightings AS SELECT * FROM fresh_sightings UNION ALL SELECT * FROM recalled_sightings")
+        engine.run(
+            "CREATE OR REPLACE TABLE sightings AS SELECT * FROM fresh_sightings UNION ALL SELECT * FROM recalled_sightings"
+        )
 
     @property
     def files(self) -> list[tuple[int, str]]:
@@ -147,7 +153,11 @@ class Memory:
             self.state.load(engine, name, table)
         for name, columns in _NOTHING.items():
             engine.run(f"CREATE OR REPLACE TABLE {name} AS SELECT {columns} FROM known_lures WHERE 1 = 0")
-        for name, source in (("read_details", "details"), ("fresh_keys", "keys"), ("fresh_sightings", "sightings")):
+        for name, source in (
+            ("read_details", "details"),
+            ("fresh_keys", "keys"),
+            ("fresh_sightings", "sightings"),
+        ):
             engine.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {source}")
         view(engine, "fresh")
         engine.run("CREATE OR REPLACE TABLE spoken AS SELECT seq, kind, key, dialect FROM known_loose_keys")

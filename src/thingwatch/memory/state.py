@@ -123,7 +123,9 @@ class State:
                 " uncover its mail again with this one"
             ) from error
         except (OSError, ValueError) as error:
-            raise InputError(f"--continue {case}: its state is damaged ({path.name}: {error}); {_CURE}") from error
+            raise InputError(
+                f"--continue {case}: its state is damaged ({path.name}: {error}); {_CURE}"
+            ) from error
         if not isinstance(told, dict) or told.get("version") != VERSION:
             version = told.get("version") if isinstance(told, dict) else None
             raise InputError(
@@ -133,7 +135,9 @@ class State:
         try:
             for name, size in told["files"].items():
                 if size_of(folder / name) != size:
-                    raise InputError(f"--continue {case}: its state is damaged ({name}: not as written); {_CURE}")
+                    raise InputError(
+                        f"--continue {case}: its state is damaged ({name}: not as written); {_CURE}"
+                    )
             runs = tuple(
                 Run(**run | {"paths": tuple(run["paths"]), "evidence": tuple(map(tuple, run["evidence"]))})
                 for run in told["runs"]
