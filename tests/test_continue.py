@@ -104,7 +104,7 @@ def test_every_message_is_where_one_run_puts_it(daily: Daily) -> None:
 
 @pytest.mark.slow
 def test_campaigns_are_told_alike(daily: Daily) -> None:
-    """Verdict, counts, waves, sources, networks, targets and pace are those of one run; all but one chance group in ham."""
+    """Verdict, counts, waves, sources, networks and targets are those of one run, but for one group in ham."""
     whole, last = campaigns(daily.whole), campaigns(daily.last)
     assert whole.keys() == last.keys()
     apart = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from thingwatch.act.wording import plural
+from thingwatch.config import Settings
 from thingwatch.errors import InputError
-from thingwatch.memory import Memory
+from thingwatch.evidence import SIGHTINGS_SCHEMA, Sifted, gather
+from thingwatch.identify import Rules
+from thingwatch.kernel import Digest, Progress
+from thingwatch.memory import Memory, Run, keep
 from thingwatch.outcome import RANK
+from thingwatch.read.evidence import EvidenceFile
 from thingwatch.store import Engine
 
 TABLES = ("campaigns", "waves", "keys", "sources")  # of a case, by campaign_id
@@ -59,6 +65,7 @@ class Story:
     report: dict[str, Any]  # of the earlier case
     texts: Texts
     older_texts: pa.Table
+    newest: int | None = None  # of this run's mail: microseconds since 1970, UTC
     seen: int = 0  # messages of this run that an earlier one has read
     asleep: frozenset[str] = frozenset()  # ids of campaigns taken over as they stand
     small: frozenset[str] = frozenset()  # likewise, of groups too small to be judged
@@ -89,11 +96,15 @@ class Story:
         known = dict(zip(zip(columns["what"], columns["id"], strict=True), columns["text"], strict=True))
         return cls(case, memory, report, Texts(known), older)
 
-    def settle(self, engine: Engine, newest: int | None, memory_days: float) -> None:
+    def settle(self, engine: Engine, memory_days: float) -> None:
         """Find the campaigns that stand as they are: not woken, not carried over, not forgotten."""
+        self.newest = engine.rows(
+            "SELECT max(m.received_at) FROM mails AS m JOIN loads AS o ON o.number = m.seq // 1099511627776"
+        )[0][0]
         if self.case is None:
             return
-        oldest = (newest or 0) - int(memory_days * 86_400_000_000)
+        engine.make("thingwatch.memory", "moved")
+        oldest = (self.newest or 0) - int(memory_days * 86_400_000_000)
         sleeping = engine.rows(
             "SELECT k.campaign_id FROM known_campaigns AS k LEFT JOIN woken AS w ON w.campaign = k.campaign"
             " WHERE w.campaign IS NULL AND coalesce(k.last_seen, $oldest) >= $oldest",
@@ -153,6 +164,35 @@ class Story:
             ),
         }
 
+    def keep(
+        self,
+        engine: Engine,
+        folder: Path,
+        report: dict[str, Any],
+        digests: list[Digest],
+        sifted: list[Sifted],
+        settings: Settings,
+    ) -> None:
+        """Remember what the next run needs."""
+        memory = self.memory
+        if not memory.continues:
+            memory.nothing(engine)
+        run = Run(
+            number=memory.state.runs[-1].number + 1 if memory.state.runs else 1,
+            made_at=report["made_at"],
+            messages=report["totals"]["messages"],
+            newest=self.newest,
+            paths=tuple(report["input"]["paths"]),
+            evidence=tuple((file.number, file.path) for file in sifted),
+        )
+        asleep = engine.rows(
+            "SELECT k.campaign FROM known_campaigns AS k LEFT JOIN woken AS w ON w.campaign = k.campaign"
+            " WHERE w.campaign IS NULL"
+        )
+        texts = self.texts.table(self.older_texts, {row[0] for row in asleep})
+        next_load = max([memory.state.next_load, *(digest.number + 1 for digest in digests)])
+        keep(engine, memory, folder, run, next_load, texts, settings, int(time.time() * 1e6))
+
     def extend(self, folder: Path) -> None:
         """Add the rows of campaigns that stand as they are to the tables in *folder*, as the old case has them."""
         if self.case is None:
@@ -167,14 +207,44 @@ def _add_rows(path: Path, older: Path, stay: frozenset[str]) -> None:
     """Put the rows of *older* whose campaign_id is in *stay* behind those of *path*."""
     wanted = pa.array(sorted(stay), pa.string())
     partial = path.with_suffix(".partial")
-    with pq.ParquetFile(path) as mine, pq.ParquetFile(older) as theirs:
-        with pq.ParquetWriter(partial, mine.schema_arrow, compression="zstd") as out:
-            for batch in mine.iter_batches(BATCH):
-                out.write_batch(batch)
-            for batch in theirs.iter_batches(BATCH):
-                rows = batch.filter(pc.is_in(batch.column("campaign_id"), wanted))
-                if rows.num_rows:
-                    out.write_table(
-                        pa.Table.from_batches([rows]).select(mine.schema_arrow.names).cast(mine.schema_arrow)
-                    )
+    with (
+        pq.ParquetFile(path) as mine,
+        pq.ParquetFile(older) as theirs,
+        pq.ParquetWriter(partial, mine.schema_arrow, compression="zstd") as out,
+    ):
+        for batch in mine.iter_batches(BATCH):
+            out.write_batch(batch)
+        for batch in theirs.iter_batches(BATCH):
+            rows = batch.filter(pc.is_in(batch.column("campaign_id"), wanted))
+            if rows.num_rows:
+                out.write_table(
+                    pa.Table.from_batches([rows]).select(mine.schema_arrow.names).cast(mine.schema_arrow)
+                )
     partial.replace(path)
+
+
+def sift(
+    engine: Engine,
+    files: list[EvidenceFile],
+    rules: Rules,
+    settings: Settings,
+    progress: Progress,
+    memory: Memory,
+) -> list[Sifted]:
+    """Read the evidence about the sources found, into the table ``sightings``."""
+    engine.make("thingwatch.identify", "source_systems")
+    table = "fresh_sightings" if memory.continues else "sightings"
+    if not files:
+        engine.add(table, SIGHTINGS_SCHEMA.empty_table())
+        if not memory.continues:
+            return []
+    sources = engine.arrow(
+        "SELECT DISTINCT c.client_ip FROM campaign_sources AS c JOIN verdicts AS j ON j.campaign = c.campaign"
+        " WHERE j.verdict <> 'bulk'"
+    )
+    wanted = frozenset(sources["client_ip"].to_pylist())
+    first = max((number + 1 for number, _ in memory.files), default=0)
+    sifted = gather(engine, files, wanted, rules, settings, progress, first, table) if files else []
+    if memory.continues:
+        memory.sight(engine, wanted, {file.path for file in sifted})
+    return sifted

@@ -89,7 +89,10 @@ def gather(
     first: int = 0,
     table: str = "sightings",
 ) -> list[Sifted]:
-    """Sift *files* on all hands into *table*. *sources*: the addresses that sent the mail; *first*: the first file's number."""
+    """Sift *files* on all hands into *table*. *sources*: the addresses that sent the mail.
+
+    *first*: the number of the first file.
+    """
     # Largest first, so that no worker ends late alone.
     work = sorted(enumerate(files, first), key=lambda one: -one[1].size)
     found = engine.spread(

@@ -19,21 +19,20 @@ import pyarrow.parquet as pq
 from thingwatch import __version__
 from thingwatch.act import with_evidence, write_case, write_page
 from thingwatch.config import Settings
-from thingwatch.continued import Story, Texts
+from thingwatch.continued import Story, Texts, sift
 from thingwatch.errors import ContradictionError, InputError
-from thingwatch.evidence import SIGHTINGS_SCHEMA, Sifted, accounts_of, gather, planned
+from thingwatch.evidence import accounts_of, planned
 from thingwatch.fingerprint import KINDS
 from thingwatch.fingerprint.readable import readable_hand, readable_keys, specimen
 from thingwatch.group import Join, group
 from thingwatch.identify import Networks, Rules, identify, name_sources, not_assessed
 from thingwatch.judge import Facts, judge
 from thingwatch.kernel import Digest, Progress, digest_all, messages_at
-from thingwatch.memory import Memory, Run, keep
+from thingwatch.memory import Memory
 from thingwatch.model import Message, Reason
 from thingwatch.outcome import RANK, headline, sentence_of, smallest_seen, things_sentence
 from thingwatch.profile import Campaign, Pace, Tallies, facts_of, iso, lure_id, portrait, prepare
 from thingwatch.read import Border
-from thingwatch.read.evidence import EvidenceFile
 from thingwatch.store import Engine, open_engine, query
 
 MAX_PORTRAITS = 1000  # campaigns described in report.json; campaigns.parquet lists all
@@ -136,15 +135,13 @@ def _run(
     judged = _judged(tallies, campaigns, settings)
     _add_verdicts(engine, judged)
     stages.done("name and judge", len(campaigns))
-    sifted = _sift(engine, files, rules, settings, progress, memory)
+    sifted = sift(engine, files, rules, settings, progress, memory)
     stages.done("read evidence", sum(file.rows for file in sifted))
-    named = dict(memory.files) | {file.number: file.path for file in sifted}
-    names = [named.get(number, "") for number in range(max(named, default=-1) + 1)]
-    things = identify(engine, networks, names, rules.label, settings.seed)
+    things = identify(engine, networks, memory.names(sifted), rules.label, settings.seed)
     stages.done("identify", len(things))
     documents = _documents(engine, tallies, judged, things, paths, border, settings, story)
     _explain_joins(joins, judged, documents)
-    newest = _settle(engine, story, settings)
+    story.settle(engine, settings.memory_days)
     documents = story.whole(documents, MAX_PORTRAITS)
     report = _report(engine, documents, digests, paths, settings, networks, messages - story.seen, story.seen)
     report["evidence"] = accounts_of(engine, sifted)
@@ -153,7 +150,7 @@ def _run(
     _write_tables(engine, folder)
     story.extend(folder)
     stages.done("write tables", messages)
-    _keep(engine, story, folder, report, newest, digests, sifted, settings)
+    story.keep(engine, folder, report, digests, sifted, settings)
     stages.done("remember", len(documents))
     if (account := story.account(engine)) is not None:
         report["continued"] = account
@@ -166,87 +163,6 @@ def _run(
     stages.done("write", len(documents))
     lost = report["totals"]["skipped"] - story.seen
     return Outcome(report, bool(lost or report["evidence"]["skipped"]))
-
-
-def _settle(engine: Engine, story: Story, settings: Settings) -> int | None:
-    """Say which campaigns and messages of earlier runs are told again; gives the newest time of receipt."""
-    if story.memory.continues:
-        engine.make("thingwatch.memory", "moved")
-        newest = engine.rows("SELECT max(received_at) FROM fresh")[0][0]
-    else:
-        newest = engine.rows("SELECT max(received_at) FROM mails")[0][0]
-    story.settle(engine, newest, settings.memory_days)
-    return newest
-
-
-def _keep(
-    engine: Engine,
-    story: Story,
-    folder: Path,
-    report: dict[str, Any],
-    newest: int | None,
-    digests: list[Digest],
-    sifted: list[Sifted],
-    settings: Settings,
-) -> None:
-    """Remember what the next run needs."""
-    memory = story.memory
-    if not memory.continues:
-        memory.nothing(engine)
-    run = Run(
-        number=memory.state.runs[-1].number + 1 if memory.state.runs else 1,
-        made_at=report["made_at"],
-        messages=report["totals"]["messages"],
-        newest=newest,
-        paths=tuple(report["input"]["paths"]),
-        evidence=tuple((file.number, file.path) for file in sifted),
-    )
-    asleep = {
-        row[0]
-        for row in engine.rows(
-            "SELECT k.campaign FROM known_campaigns AS k LEFT JOIN woken AS w ON w.campaign = k.campaign"
-            " WHERE w.campaign IS NULL"
-        )
-    }
-    texts = story.texts.table(story.older_texts, asleep)
-    next_load = max((digest.number for digest in digests), default=-1) + 1
-    keep(
-        engine,
-        memory,
-        folder,
-        run,
-        max(next_load, memory.state.next_load),
-        texts,
-        settings,
-        int(time.time() * 1e6),
-    )
-
-
-def _sift(
-    engine: Engine,
-    files: list[EvidenceFile],
-    rules: Rules,
-    settings: Settings,
-    progress: Progress,
-    memory: Memory,
-) -> list[Sifted]:
-    """Read the evidence about the sources found, into the table ``sightings``."""
-    engine.make("thingwatch.identify", "source_systems")
-    table = "fresh_sightings" if memory.continues else "sightings"
-    if not files:
-        engine.add(table, SIGHTINGS_SCHEMA.empty_table())
-        if not memory.continues:
-            return []
-    sources = engine.arrow(
-        "SELECT DISTINCT c.client_ip FROM campaign_sources AS c JOIN verdicts AS j ON j.campaign = c.campaign"
-        " WHERE j.verdict <> 'bulk'"
-    )
-    wanted = frozenset(sources["client_ip"].to_pylist())
-    first = max((number + 1 for number, _ in memory.files), default=0)
-    sifted = gather(engine, files, wanted, rules, settings, progress, first, table) if files else []
-    if memory.continues:
-        memory.sight(engine, wanted, {file.path for file in sifted})
-    return sifted
 
 
 class _Stages:

@@ -18,7 +18,7 @@ def group(engine: Engine, settings: Settings, recall: Callable[[], None] | None 
     """Make ``members``, ``signatures`` and ``campaign_members`` from the tables ``mails`` and ``keys``.
 
     *recall*: called once lures stand, it puts what earlier runs knew beside them: the same tables, and
-    ``source_totals``, ``dialect_totals`` and ``attached``, which otherwise are counted on this mail. Whoever gives it
+    ``source_totals``, ``dialect_totals``, ``attached`` and ``frozen``, which otherwise are counted on this mail. Whoever gives it
     has made ``ordinary`` and ``all_mail``, likewise.
 
     Gives the joins between lures that made campaigns of them, with their reasons.
@@ -28,7 +28,7 @@ def group(engine: Engine, settings: Settings, recall: Callable[[], None] | None 
             engine.make(__package__, name)
     group_lures(engine, settings)
     if recall is None:
-        for name in ("source_totals", "dialect_totals", "attached"):
+        for name in ("source_totals", "dialect_totals", "attached", "frozen"):
             engine.make(__package__, name)
     else:
         recall()

@@ -65,7 +65,8 @@ def keep(
     }
     engine.run(
         "CREATE OR REPLACE TABLE all_keys AS SELECT seq, kind, key, dialect FROM fresh_keys"
-        " UNION ALL SELECT seq, kind, key, dialect FROM carried_keys UNION ALL SELECT seq, kind, key, dialect FROM spoken"
+        " UNION ALL SELECT seq, kind, key, dialect FROM carried_keys"
+        " UNION ALL SELECT seq, kind, key, dialect FROM spoken"
     )
     view(engine, "at_hand")
     for name in ("homes", "firm", "settling", "growing", "kept_campaigns", "kept_lures", "standing"):

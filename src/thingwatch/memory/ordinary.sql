@@ -11,11 +11,10 @@ FROM (
         FROM known_phrases AS k
         JOIN (SELECT DISTINCT key FROM keys) AS h ON h.key = k.key
         UNION ALL
-        SELECT key, dialect, 0 AS messages FROM keys
+        SELECT key, dialect, 0 AS messages FROM keys GROUP BY key, dialect
     ) AS x
     GROUP BY key, dialect
 ) AS p
-JOIN (SELECT DISTINCT key FROM known_phrases) AS k ON k.key = p.key
 LEFT JOIN (SELECT key, count(*) AS messages FROM carried_keys GROUP BY key) AS c ON c.key = p.key
 LEFT JOIN (
     SELECT s.key AS key, sum(s.messages) AS messages
@@ -24,3 +23,4 @@ LEFT JOIN (
     GROUP BY s.key
 ) AS f ON f.key = p.key
 GROUP BY p.key
+HAVING sum(p.messages) > 0

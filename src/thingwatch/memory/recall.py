@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -24,23 +24,31 @@ from thingwatch.memory.state import GROWING, STANDING, State
 from thingwatch.store import Engine, query
 
 WAKING_BITS = 6.0  # of a signature's keys one new message must hold; half of what makes it a member
-ALIKE_BITS = (
-    10.0  # of what new mail says an old single message must hold: what content must give to a likeness of 16
-)
+ALIKE_BITS = 10.0  # of what new mail says an old message must hold: what content gives to a likeness of 16
 WAKING_SOURCES = 3  # sources of a campaign's nameless lures that send new mail
 DAY = 86_400_000_000
 SAME = ("min_likeness", "min_messages", "border")  # settings by which campaigns are made
 
 # Before lures are made: what is there, whom it wakes, who speaks for them.
 _WAKING = (
-    "seen", "fresh", "fresh_keys", "all_mail", "telling", "alike", "woken", "recalled", "loaded", "carried",
-    "carried_keys", "spokesmen",
+    "seen", "fresh", "fresh_keys", "all_mail", "telling", "recent", "old_keys", "alike", "woken", "recalled", "loaded",
+    "carried", "carried_keys", "spokesmen",
 )  # fmt: skip
 # Tables the grouping made, kept under a second name while what is remembered is put beside them.
 _FOUND = {
     "members": "placed", "buckets": "found_buckets", "held": "found_held", "votes": "found_votes",
     "signatures": "found_signatures",
 }  # fmt: skip
+
+
+class NamedFile(Protocol):
+    """A file of evidence, as far as we ask."""
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def path(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +104,6 @@ class Memory:
             "carry_messages": settings.carry_messages,
             **CAPS,
         }
-        engine.run(
-            "CREATE OR REPLACE VIEW old_keys AS SELECT seq, key, dialect FROM known_loose_keys"
-            " UNION ALL SELECT seq, key, dialect FROM known_young_keys"
-        )
         for name in _WAKING:
             engine.make(__package__, name, **numbers)
         engine.run("CREATE OR REPLACE TABLE present AS SELECT seq FROM spokesmen")
@@ -127,25 +131,31 @@ class Memory:
             engine.make(__package__, name)
         engine.make("thingwatch.store", "mails")
         for name in (
-            "members", "attached", "asleep", "source_totals", "dialect_totals", "key_totals", "buckets", "held", "votes",
+            "members", "attached", "frozen", "asleep", "source_totals", "dialect_totals", "key_totals", "buckets", "held", "votes",
             "signatures",
         ):  # fmt: skip
             engine.make(__package__, name)
 
     def sight(self, engine: Engine, wanted: Iterable[str], given: Collection[str]) -> None:
-        """Add to ``sightings`` what earlier runs' evidence says of the addresses *wanted*; not of files *given* again."""
+        """Add to ``sightings`` what earlier evidence, but of files *given* again, says of the addresses *wanted*."""
         again = [number for number, path in self.files if path in given]
         engine.add("superseded", pa.table({"file": pa.array(again, pa.int32())}))
         engine.add("wanted", pa.table({"client_ip": pa.array(sorted(wanted), pa.string())}))
         engine.make(__package__, "recalled_sightings")
         engine.run(
-            "CREATE OR REPLACE TABLE sightings AS SELECT * FROM fresh_sightings UNION ALL SELECT * FROM recalled_sightings"
+            "CREATE OR REPLACE TABLE sightings AS SELECT * FROM fresh_sightings"
+            " UNION ALL SELECT * FROM recalled_sightings"
         )
 
     @property
     def files(self) -> list[tuple[int, str]]:
         """The evidence files of earlier runs, each with its number."""
         return [file for run in self.state.runs for file in run.evidence]
+
+    def names(self, given: Iterable[NamedFile]) -> list[str]:
+        """The paths of all evidence files, by number: those of earlier runs, and those *given* now."""
+        named = dict(self.files) | {file.number: file.path for file in given}
+        return [named.get(number, "") for number in range(max(named, default=-1) + 1)]
 
     def nothing(self, engine: Engine) -> None:
         """Make the tables of a memory that is empty, so that a first run is kept as any other is."""

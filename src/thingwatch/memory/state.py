@@ -63,7 +63,10 @@ STANDING = {
         ]
     ),
     "lures": pa.schema(
-        [("lure", pa.int64()), ("now", pa.int64()), ("campaign", pa.int64()), ("nameless", pa.bool_()), ("firm", pa.bool_())]
+        [
+            ("lure", pa.int64()), ("now", pa.int64()), ("campaign", pa.int64()), ("nameless", pa.bool_()),
+            ("firm", pa.bool_()),
+        ]
     ),
     "signatures": pa.schema([("lure", pa.int64()), ("key", pa.int64()), ("kind", pa.int8()), *_COUNTED]),
     "hands": pa.schema([("campaign", pa.int64()), ("dialect", pa.int64()), *_COUNTED]),

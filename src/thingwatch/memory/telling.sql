@@ -7,7 +7,7 @@ FROM (
     FROM (
         SELECT key, dialect, max(kind) AS kind, min(leader) AS leader
         FROM (
-            SELECT key, dialect, kind, seq AS leader FROM fresh_keys
+            SELECT key, dialect, min(kind) AS kind, min(seq) AS leader FROM fresh_keys GROUP BY key, dialect
             UNION ALL
             SELECT k.key AS key, k.dialect AS dialect, CAST(NULL AS TINYINT) AS kind, CAST(NULL AS BIGINT) AS leader
             FROM known_phrases AS k
