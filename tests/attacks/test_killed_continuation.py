@@ -47,7 +47,7 @@ def fingerprint(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("stage", [".work/read_details-*.parquet", "state/*"])
 def test_killed_run_leaves_the_case_it_continues(case: Path, stage: str) -> None:
-    """kill -9 while mail is read, or while the state is written: the case is as it was, and the next run continues it."""
+    """kill -9 while mail is read, or the state written: the case is as it was, and the next run continues it."""
     before = fingerprint(case)
     process = subprocess.Popen(command("second.mbox", "--continue", "case"), cwd=case.parent)
     end = time.monotonic() + MAX_SECONDS

@@ -18,8 +18,8 @@ def group(engine: Engine, settings: Settings, recall: Callable[[], None] | None 
     """Make ``members``, ``signatures`` and ``campaign_members`` from the tables ``mails`` and ``keys``.
 
     *recall*: called once lures stand, it puts what earlier runs knew beside them: the same tables, and
-    ``source_totals``, ``dialect_totals``, ``attached`` and ``frozen``, which otherwise are counted on this mail. Whoever gives it
-    has made ``ordinary`` and ``all_mail``, likewise.
+    ``source_totals``, ``dialect_totals``, ``attached`` and ``frozen``, which otherwise are counted on this mail.
+    Whoever gives it has made ``ordinary`` and ``all_mail``, likewise.
 
     Gives the joins between lures that made campaigns of them, with their reasons.
     """

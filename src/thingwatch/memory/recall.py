@@ -131,13 +131,13 @@ class Memory:
             engine.make(__package__, name)
         engine.make("thingwatch.store", "mails")
         for name in (
-            "members", "attached", "frozen", "asleep", "source_totals", "dialect_totals", "key_totals", "buckets", "held", "votes",
-            "signatures",
+            "members", "attached", "frozen", "asleep", "source_totals", "dialect_totals", "key_totals", "buckets",
+            "held", "votes", "signatures",
         ):  # fmt: skip
             engine.make(__package__, name)
 
     def sight(self, engine: Engine, wanted: Iterable[str], given: Collection[str]) -> None:
-        """Add to ``sightings`` what earlier evidence, but of files *given* again, says of the addresses *wanted*."""
+        """Add to ``sightings`` what earlier evidence, files *given* again left out, says of *wanted* addresses."""
         again = [number for number, path in self.files if path in given]
         engine.add("superseded", pa.table({"file": pa.array(again, pa.int32())}))
         engine.add("wanted", pa.table({"client_ip": pa.array(sorted(wanted), pa.string())}))
