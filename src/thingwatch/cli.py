@@ -103,6 +103,14 @@ def uncover(
     ] = None,
     recog: Recog = None,
     rules: DeviceRules = None,
+    earlier: Annotated[
+        Path | None,
+        typer.Option(
+            "--continue",
+            metavar="CASE",
+            help="A case whose campaigns go on here, such as yesterday's; its mail is not read again. May be --out's.",
+        ),
+    ] = None,
     engine: Annotated[
         str,
         typer.Option(
@@ -142,6 +150,7 @@ def uncover(
             told,
             witness,
             engine,
+            earlier,
         )
     if json_:
         typer.echo(json.dumps(outcome.report, ensure_ascii=False))

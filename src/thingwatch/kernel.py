@@ -16,6 +16,7 @@ import pyarrow as pa
 from thingwatch.config import Settings
 from thingwatch.errors import InputError
 from thingwatch.fingerprint import KEYS_SCHEMA, MAILS_SCHEMA, fingerprint
+from thingwatch.fingerprint.hashing import hash_all
 from thingwatch.model import Message, Skip
 from thingwatch.read import Border, Load, arrived_messages, columns_of_table, messages_in, messages_of, plan
 from thingwatch.store import Engine, Steps, TableForm
@@ -33,9 +34,12 @@ KEY_ROWS = pa.schema(
         pa.field("dialect", pa.int64()),
     ]
 )
+# Two hashes beside each message, which later runs remember in its place: of who sent what when to whom, the same for a
+# message given twice (0: cannot be told), and of the first recipient (0: none).
+MARKS = (pa.field("mark", pa.int64()), pa.field("whom", pa.int64()))
 TABLES = {
     "details": TableForm(
-        pa.schema([pa.field("seq", pa.int64()), *MAILS_SCHEMA]),
+        pa.schema([pa.field("seq", pa.int64()), *MAILS_SCHEMA, *MARKS]),
         (
             "client_ip", "helo", "ptr", "mail_from", "header_from", "from_name", "subject", "media", "spf", "dkim",
             "dmarc", "signer", "list_id", "name", "system", "claims",
@@ -55,28 +59,34 @@ class Digest(NamedTuple):
     defects: dict[str, int]
 
 
-def digest(item: tuple[int, Load], border: Border) -> Steps[Digest]:
-    """The kernel: read and fingerprint one numbered load; rows for ``details`` and ``keys``.
+def digest(item: tuple[int, Load], border: Border, prefix: str = "") -> Steps[Digest]:
+    """The kernel: read and fingerprint one numbered load; rows for ``details`` and ``keys``, *prefix* before the names.
 
     Pure: the same load gives the same rows in any process on any machine.
     """
     number, load = item
     tally = _Tally()
     found = tally.messages(messages_in(load, border))
-    yield from _rows(zip(count(number << ROW_BITS), found, strict=False))
+    yield from _rows(zip(count(number << ROW_BITS), found, strict=False), prefix)
     return tally.digest(number)
 
 
-def digest_arrived(batches: Iterable[pa.RecordBatch], border: Border) -> Steps[list[Digest]]:
-    """The same for mail an engine brings: rows or whole files, numbered by their file's rank and the place there."""
+def digest_arrived(
+    batches: Iterable[pa.RecordBatch], border: Border, first: int = 0, prefix: str = ""
+) -> Steps[list[Digest]]:
+    """The same for mail an engine brings: rows or whole files, numbered by their file's rank and the place there.
+
+    *first*: the number of the first load.
+    """
     tallies: dict[int, _Tally] = defaultdict(_Tally)
 
     def counted() -> Iterator[tuple[int, Message]]:
-        for seq, found in arrived_messages(batches, border):
+        for place, found in arrived_messages(batches, border):
+            seq = place + (first << ROW_BITS)
             for message in tallies[seq >> ROW_BITS].messages([found]):
                 yield seq, message
 
-    yield from _rows(counted())
+    yield from _rows(counted(), prefix)
     return [tally.digest(number) for number, tally in sorted(tallies.items())]
 
 
@@ -105,13 +115,17 @@ class _Tally:
         return Digest(number, self.read, dict(self.skips), self.places, dict(self.defects))
 
 
-def _rows(found: Iterator[tuple[int, Message]]) -> Iterator[tuple[str, pa.Table]]:
+def _rows(found: Iterator[tuple[int, Message]], prefix: str) -> Iterator[tuple[str, pa.Table]]:
     """The rows of numbered messages, a batch at a time."""
     gc.disable()  # batches of small records make the cycle collector run for nothing; it runs between loads
     while batch := list(islice(found, BATCH)):
-        prints = fingerprint([message for _, message in batch])
+        messages = [message for _, message in batch]
+        prints = fingerprint(messages)
         seq = np.array([number for number, _ in batch], dtype=np.int64)
-        yield "details", prints.mails.add_column(0, "seq", pa.array(seq))
+        details = prints.mails.add_column(0, "seq", pa.array(seq))
+        for field, marks in zip(MARKS, _marks(messages), strict=True):
+            details = details.append_column(field, marks)
+        yield prefix + "details", details
         row = prints.keys["row"].to_numpy()
         columns = [
             pa.array(seq[row]),
@@ -120,30 +134,66 @@ def _rows(found: Iterator[tuple[int, Message]]) -> Iterator[tuple[str, pa.Table]
             # Beside each key, because grouping asks for both together tens of millions of times.
             pa.array(prints.mails["dialect"].to_numpy()[row]),
         ]
-        yield "keys", pa.Table.from_arrays(columns, schema=KEY_ROWS)
+        yield prefix + "keys", pa.Table.from_arrays(columns, schema=KEY_ROWS)
     gc.enable()
 
 
+def _marks(batch: list[Message]) -> tuple[pa.Array, pa.Array]:
+    """The columns of ``MARKS`` for *batch*."""
+    told = [
+        "\0".join(
+            (
+                m.message_id,
+                str(m.received_at),
+                str(m.client_ip),
+                *m.rcpt_to,
+                m.header_from,
+                m.subject,
+                str(m.size),
+            )
+        ).encode("utf-8", "replace")
+        for m in batch
+    ]
+    whom = [m.rcpt_to[0].encode("utf-8", "replace") if m.rcpt_to else b"" for m in batch]
+    # Without a time a mail that comes again looks like the same given again.
+    sure = np.array([m.received_at is not None for m in batch])
+    named = np.array([bool(text) for text in whom])
+    return tuple(
+        pa.array(np.where(known, hash_all(texts), 0).astype(np.uint64).view(np.int64))
+        for known, texts in ((sure, told), (named, whom))
+    )
+
+
 def digest_all(
-    engine: Engine, paths: Sequence[Path | str], border: Border, settings: Settings, progress: Progress
+    engine: Engine,
+    paths: Sequence[Path | str],
+    border: Border,
+    settings: Settings,
+    progress: Progress,
+    first: int = 0,
+    prefix: str = "",
 ) -> list[Digest]:
     """All mail at *paths* through the kernel, on all hands; makes the tables ``details`` and ``keys``.
 
-    Paths are of this machine, texts are URLs that the engine can read; not both.
+    Paths are of this machine, texts are URLs that the engine can read; not both. *first*: the number of the first load;
+    *prefix*: what stands before the names of the tables.
     """
     fingerprint([Message(place="")])  # compiled here, so that forked workers find it done
+    tables = {prefix + name: form for name, form in TABLES.items()}
     if urls := [path for path in paths if isinstance(path, str)]:
         if len(urls) < len(paths):
             raise InputError(f"{urls[0]}: URLs and paths of this machine cannot be read in one run")
-        arrived = engine.spread_arrived(
-            partial(digest_arrived, border=border), urls, columns_of_table, TABLES
-        )
+        work = partial(digest_arrived, border=border, first=first, prefix=prefix)
+        arrived = engine.spread_arrived(work, urls, columns_of_table, tables)
         found = [one for task in arrived for one in task]
         progress("read", sum(one.messages for one in found))
         return _merged(found)
-    loads = enumerate(plan([Path(path) for path in paths], settings.load_mb << 20))
+    loads = enumerate(plan([Path(path) for path in paths], settings.load_mb << 20), first)
     digests = engine.spread(
-        partial(digest, border=border), loads, TABLES, lambda done: progress("read", done.messages)
+        partial(digest, border=border, prefix=prefix),
+        loads,
+        tables,
+        lambda done: progress("read", done.messages),
     )
     return sorted(digests)
 
@@ -161,20 +211,27 @@ def _merged(digests: Iterable[Digest]) -> list[Digest]:
 
 
 def messages_at(
-    engine: Engine, paths: Sequence[Path | str], border: Border, settings: Settings, seqs: Iterable[int]
+    engine: Engine,
+    paths: Sequence[Path | str],
+    border: Border,
+    settings: Settings,
+    seqs: Iterable[int],
+    first: int = 0,
 ) -> dict[int, Message]:
-    """The messages behind *seqs*, read again from the input: the store keeps no bodies."""
-    asked = set(seqs)
+    """The messages behind *seqs*, read again from the input: the store keeps no bodies. *first*: as in digest_all."""
+    asked = {seq for seq in seqs if seq >> ROW_BITS >= first}  # the others were read by an earlier run
     if not asked:
         return {}
     if urls := [path for path in paths if isinstance(path, str)]:
-        again = arrived_messages(engine.arrived(urls, columns_of_table, asked), border)
+        skipped = first << ROW_BITS
+        batches = engine.arrived(urls, columns_of_table, {seq - skipped for seq in asked})
+        again = ((place + skipped, found) for place, found in arrived_messages(batches, border))
         return {seq: found for seq, found in again if seq in asked and isinstance(found, Message)}
     wanted: dict[int, set[int]] = {}
     for seq in asked:
         wanted.setdefault(seq >> ROW_BITS, set()).add(seq & ((1 << ROW_BITS) - 1))
     messages: dict[int, Message] = {}
-    for number, load in enumerate(plan([Path(path) for path in paths], settings.load_mb << 20)):
+    for number, load in enumerate(plan([Path(path) for path in paths], settings.load_mb << 20), first):
         rows = wanted.pop(number, None)
         if rows:
             messages |= {

@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
-import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import reduce
 from pathlib import Path
@@ -29,10 +28,11 @@ from thingwatch.store.engine import Account, Engine, Item, Steps, TableForm, pla
 
 try:
     from pyspark.errors import PySparkException
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
     from pyspark.sql.pandas.types import from_arrow_schema
 
     from thingwatch.store.arrivals import MAX_BATCH_ROWS, MAX_FILE_BYTES, Arrivals
+    from thingwatch.store.session import cause_in, first_line, session_on
 except ImportError as error:
     raise SettingError("--engine spark: PySpark is not installed; pip install 'thingwatch[spark]'") from error
 
@@ -53,7 +53,7 @@ class Cluster(Engine):
         self._staging = (settings.staging or folder.resolve().as_uri()).rstrip("/")
         self._folder = folder
         self._shelves: dict[str, int] = {}  # how often each table was made: no folder is written twice
-        self._session = _session(self._master, settings)
+        self._session = session_on(self._master, settings)
         self._context = self._session.sparkContext
         self._failure = ""
         self._closed = threading.Event()
@@ -115,6 +115,19 @@ class Cluster(Engine):
         """Make the table *name* of Arrow rows."""
         with self._told():
             self._keep(name, self._frame(table))
+
+    def load(self, name: str, paths: Sequence[Path], schema: pa.Schema) -> None:
+        """Make the table *name* of the Parquet files at *paths*, which this machine holds."""
+        if not paths:
+            self.add(name, schema.empty_table())
+            return
+        with self._told():
+            if self._local:
+                reader = self._session.read.schema(from_arrow_schema(schema))
+                self._keep(name, reader.parquet(*(path.resolve().as_uri() for path in paths)))
+            else:
+                # Workers do not see this machine's disk.
+                self.add(name, pa.concat_tables(pq.read_table(path, schema=schema) for path in paths))
 
     def apply(
         self, name: str, statement: str, function: Callable[[pa.Table], pa.Table], schema: pa.Schema
@@ -346,54 +359,10 @@ class Cluster(Engine):
             "Could not read footer",
         ):
             if sign in text:
-                return InputError(f"spark: a file of the input cannot be read: {_first(text, sign)}")
+                return InputError(f"spark: a file of the input cannot be read: {first_line(text, sign)}")
         if isinstance(error, PySparkException) and "PATH_NOT_FOUND" in text:
-            return InputError(f"spark: {_first(text, 'PATH_NOT_FOUND')}")
-        return InputError(f"spark={self._master}: {_cause(text)}; nothing was written")
-
-
-def _session(master: str, settings: Settings) -> SparkSession:
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
-    near = master.startswith("local") or urlsplit(master).hostname in ("127.0.0.1", "localhost", "::1")
-    if near:
-        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    quiet = Path(__file__).with_name("log4j2.properties").as_uri()
-    build = (
-        SparkSession.builder.master(master)
-        .appName("thingwatch")
-        # Times are UTC, and stand in Parquet as every reader knows them.
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
-        .config("spark.ui.showConsoleProgress", "false")
-        # The driver's own words; what executors say stands in their logs.
-        .config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={quiet}")
-    )
-    if near:
-        build = build.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
-        build = build.config("spark.driver.memory", f"{max(1024, settings.memory_mb)}m")
-    try:
-        session = build.getOrCreate()
-    except Exception as error:
-        if shutil.which("java") is None and not os.environ.get("JAVA_HOME"):
-            raise SettingError(
-                "--engine spark: no Java found; install a Java runtime, 17 or 21 (Debian: openjdk-17-jre-headless)"
-            ) from error
-        raise InputError(f"spark={master}: no session ({_cause(str(error))})") from error
-    context = session.sparkContext
-    ours = {
-        "spark.sql.shuffle.partitions": str(max(8, 4 * context.defaultParallelism)),
-        # A table of a thousand rows is one file and one task, not eight.
-        "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
-        # Our rows are narrow: 16 MB of them are a second's work. What a hot key gathers beyond is split.
-        "spark.sql.adaptive.advisoryPartitionSizeInBytes": "16m",
-        "spark.sql.adaptive.skewJoin.skewedPartitionThresholdInBytes": "32m",
-        "spark.sql.adaptive.skewJoin.skewedPartitionFactor": "3",
-    }
-    for name, value in ours.items():
-        if not context.getConf().contains(name):
-            session.conf.set(name, value)
-    return session
+            return InputError(f"spark: {first_line(text, 'PATH_NOT_FOUND')}")
+        return InputError(f"spark={self._master}: {cause_in(text)}; nothing was written")
 
 
 def _shipped_form(tables: Mapping[str, TableForm]) -> pa.Schema:
@@ -434,16 +403,3 @@ def _quiet() -> Iterator[None]:
     """For what is done while ending: the session may be dead already."""
     with suppress(Exception):
         yield
-
-
-def _first(text: str, sign: str) -> str:
-    line = next((line for line in text.splitlines() if sign in line), text)
-    return " ".join(line.split())[:400]
-
-
-def _cause(text: str) -> str:
-    """The line that says most: the last "Caused by" or Python error of a long trace, or its first line."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    python = [line for line in lines if line.split(":")[0].endswith("Error") and not line.startswith("at ")]
-    caused = [line for line in lines if line.startswith("Caused by:")]
-    return " ".join((python or caused or lines or ["no reason given"])[-1].split())[:400]

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
@@ -83,6 +83,14 @@ class Embedded(Engine):
             self._connection.register("incoming", table)
             self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM incoming")
             self._connection.unregister("incoming")
+
+    def load(self, name: str, paths: Sequence[Path], schema: pa.Schema) -> None:
+        """Make the view *name* of the Parquet files at *paths*."""
+        if not paths:
+            self.add(name, schema.empty_table())
+            return
+        files = ", ".join(f"'{_quoted(path / '*.parquet' if path.is_dir() else path)}'" for path in paths)
+        self.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet([{files}])")
 
     def apply(
         self, name: str, statement: str, function: Callable[[pa.Table], pa.Table], schema: pa.Schema

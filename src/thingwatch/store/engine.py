@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -86,6 +86,10 @@ class Engine(ABC):
     @abstractmethod
     def add(self, name: str, table: pa.Table) -> None:
         """Make the table *name* of Arrow rows."""
+
+    @abstractmethod
+    def load(self, name: str, paths: Sequence[Path], schema: pa.Schema) -> None:
+        """Make the table *name*, of *schema*, of Parquet files (or folders of such) at *paths*; empty for none."""
 
     @abstractmethod
     def apply(
