@@ -11,7 +11,8 @@ import pytest
 
 from thingwatch.replay import replay
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+for folder in ("scripts", "bench"):
+    sys.path.insert(0, str(Path(__file__).parents[2] / folder))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A replay of some three thousand mails, with all its evidence and a mail log."""
+    """A replay of some fifteen hundred mails, with all its evidence and a mail log."""
     folder = tmp_path_factory.mktemp("cluster") / "replay"
-    replay(0.002, 7, folder, evidence="full")
+    replay(0.001, 7, folder, evidence="full")
     return folder

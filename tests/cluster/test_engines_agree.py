@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -9,15 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from days import cut
+from same_case import differences, unlike_tables
 
 from thingwatch.config import Settings
 from thingwatch.identify import Networks
-from thingwatch.store import Engine, open_engine
+from thingwatch.store import Embedded, Engine, open_engine
 from thingwatch.uncover import Witness, uncover
 
-# Not steps of a run: what the tables are, how a case is scored; and the case's own tables, which are compared as files.
-NO_STEPS = {"schema", "score"}
+MADE = re.compile(r"CREATE OR REPLACE (?:TABLE|VIEW) (\w+)")
+NO_STEPS = {"schema", "score"}  # what the tables are, and how a case is scored
+RESULTS = {
+    "source_evidence",
+    "all_bins",
+}  # asked for as rows and not made into tables; so are case_ and keep_
 
 
 def _queries(folder: Traversable) -> Iterator[str]:
@@ -29,39 +37,57 @@ def _queries(folder: Traversable) -> Iterator[str]:
 
 
 class Witnessed:
-    """An engine's run that keeps what every query made."""
+    """What an engine makes of the first days, and of the rest in a run that continues: all that every query made."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, played: Path, out: Path) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, played: Path, folder: Path) -> None:
         self.made: dict[str, pa.Table] = {}
-        real = Engine.make
+        self._run = 0
+        engine_class: type[Engine] = Embedded
+        if name == "spark":
+            from thingwatch.store.cluster import Cluster
 
-        def make(engine: Engine, package: str, table: str, **values: Any) -> None:
-            real(engine, package, table, **values)
-            self.made[table] = engine.arrow(f"SELECT * FROM {table}")
+            engine_class = Cluster
+        real = engine_class.run
 
+        def run(engine: Engine, statement: str, **values: Any) -> None:
+            real(engine, statement, **values)
+            if made := MADE.search(statement):
+                self.made[f"{self._run}/{made[1]}"] = engine.arrow(f"SELECT * FROM {made[1]}")
+
+        folder.mkdir()
         with monkeypatch.context() as patch:
-            patch.setattr(Engine, "make", make)
-            uncover(
-                [played / "mail.mbox", played / "mail.log"],
-                out,
-                Settings().changed(workers=2),
-                Networks.load(None, None),
-                blocklist=["10.0.0.0/8", "192.0.2.0/24", "80.0.0.0/4"],
-                witness=Witness([played / "evidence"]),
-                engine=name,
-            )
+            # Paths stand in the report: from here both engines are given the same.
+            patch.chdir(folder)
+            patch.setattr(engine_class, "run", run)
+            days = cut(played / "mail.mbox", Path("days"))
+            self._uncover([*days[:-1], played / "mail.log"], Path("first"), played, name, None)
+            self._run += 1
+            self._uncover(days[-1:], Path("second"), played, name, Path("first"))
+
+    def _uncover(self, mail: list[Path], out: Path, played: Path, name: str, earlier: Path | None) -> None:
+        uncover(
+            mail,
+            out,
+            Settings().changed(workers=2),
+            Networks.load(None, None),
+            blocklist=["10.0.0.0/8", "192.0.2.0/24", "80.0.0.0/4"],
+            witness=Witness([played / "evidence"]),
+            engine=name,
+            earlier=earlier,
+        )
 
 
-def test_every_step_and_the_case_are_equal(
+def test_every_step_and_the_cases_are_equal(
     played: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The tables that each query makes, and the two case folders, hold the same rows."""
-    from same_case import differences, unlike_tables
-
-    runs = [Witnessed(monkeypatch, name, played, tmp_path / name) for name in ("duckdb", "spark")]
-    made, again = (run.made for run in runs)
+    """The tables that each query makes, and the case folders of both runs, hold the same rows."""
+    made, again = (Witnessed(monkeypatch, name, played, tmp_path / name).made for name in ("duckdb", "spark"))
     steps = set(_queries(resources.files("thingwatch"))) - NO_STEPS
-    never = {step for step in steps - set(made) if not step.startswith("case_")} - {"source_evidence"}
+    never = {
+        name
+        for name in steps - {step.partition("/")[2] for step in made}
+        if not name.startswith(("case_", "keep_")) and name not in RESULTS
+    }
     assert not never, f"no run asks for {never}"
     assert set(made) == set(again)
     unlike = {
@@ -70,7 +96,20 @@ def test_every_step_and_the_case_are_equal(
         if (found := unlike_tables(_counted(made[name]), _counted(again[name])))
     }
     assert not unlike
-    assert differences(tmp_path / "duckdb", tmp_path / "spark") == []
+    for out in ("first", "second"):
+        assert differences(tmp_path / "duckdb" / out, tmp_path / "spark" / out) == []
+        assert _unlike_states(tmp_path / "duckdb" / out / "state", tmp_path / "spark" / out / "state") == {}
+
+
+def _unlike_states(first: Path, second: Path) -> dict[str, list[str]]:
+    """What differs between two states, by file."""
+    names = [sorted(path.name for path in folder.glob("*.parquet")) for folder in (first, second)]
+    assert names[0] == names[1]
+    return {
+        name: found[:2]
+        for name in names[0]
+        if (found := unlike_tables(*(_counted(pq.read_table(folder / name)) for folder in (first, second))))
+    }
 
 
 def _counted(table: pa.Table) -> pa.Table:
