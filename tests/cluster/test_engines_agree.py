@@ -82,17 +82,17 @@ def test_every_step_and_the_cases_are_equal(
 ) -> None:
     """The tables that each query makes, and the case folders of both runs, hold the same rows."""
     made, again = (Witnessed(monkeypatch, name, played, tmp_path / name).made for name in ("duckdb", "spark"))
+    both = sorted(made.keys() & again.keys())  # DuckDB also makes views of files, which are no queries
     steps = set(_queries(resources.files("thingwatch"))) - NO_STEPS
     never = {
         name
-        for name in steps - {step.partition("/")[2] for step in made}
+        for name in steps - {step.partition("/")[2] for step in both}
         if not name.startswith(("case_", "keep_")) and name not in RESULTS
     }
     assert not never, f"no run asks for {never}"
-    assert set(made) == set(again)
     unlike = {
         name: found[:2]
-        for name in made
+        for name in both
         if (found := unlike_tables(_counted(made[name]), _counted(again[name])))
     }
     assert not unlike
