@@ -10,7 +10,7 @@ SCALE ?= 0.02
 CLUSTER_SCALE ?= 0.004
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reference test check demo cluster-demo bench docs clean
+.PHONY: help setup reference test nightly check demo cluster-demo bench docs clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,6 +38,10 @@ reference: $(INSTALLED) ## fetch the tables of networks and countries again
 
 test: setup ## run all tests
 	$(BIN)/pytest
+
+nightly: setup ## all tests, those of minutes too, and the cluster demo
+	$(BIN)/pytest -m "nightly or not nightly"
+	$(MAKE) cluster-demo
 
 check: $(INSTALLED) ## lint, format, types, import contract
 	$(BIN)/ruff check .

@@ -91,6 +91,7 @@ def test_lost_master_and_workers_end_the_run(cluster: object, mail: Path, tmp_pa
     assert not [found for found in tmp_path.iterdir() if "case" in found.name]
 
 
+@pytest.mark.nightly
 def test_lost_master_alone_is_survived(cluster: object, mail: Path, expected: Path, tmp_path: Path) -> None:
     """A run under way has its workers; the master is not asked again."""
     from same_case import differences

@@ -1,7 +1,7 @@
 -- telling: who of the new messages holds a key first, in all and in each dialect, and what it is worth, in bits, to share
 -- it: less, the more dialects all runs have seen it in.
 CREATE OR REPLACE TABLE telling AS
-SELECT f.key AS key, f.kind AS kind, d.dialect AS dialect, d.leader AS leader, f.leader AS first_seq, 
+SELECT f.key AS key, f.kind AS kind, d.dialect AS dialect, d.leader AS leader, f.leader AS first_seq,
     floor(1024 * least(w.bits, log2((a.hands + 1.0) / f.hands)) + 0.5) / 1024 AS weight
 FROM (
     SELECT key, max(kind) AS kind, min(leader) AS leader, count(*) AS hands

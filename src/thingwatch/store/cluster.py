@@ -37,7 +37,7 @@ except ImportError as error:
     raise SettingError("--engine spark: PySpark is not installed; pip install 'thingwatch[spark]'") from error
 
 TASKS_PER_CORE = 16  # pieces of work per core, so that none ends late alone; each task costs some 20 ms
-DEAF_SECONDS = 120.0  # without a single worker, after which a run gives up
+DEAF_SECONDS = 60.0  # without a single worker, after which a run gives up
 
 
 class Cluster(Engine):
