@@ -7,6 +7,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from itertools import accumulate
@@ -35,6 +36,7 @@ from thingwatch.profile import Campaign, Pace, Tallies, facts_of, iso, lure_id, 
 from thingwatch.read import Border
 from thingwatch.store import Engine, open_engine, query
 
+ELSEWHERE = ("temp_folder", "staging")  # settings that say where work lies: nobody's business but the run's
 MAX_PORTRAITS = 1000  # campaigns described in report.json; campaigns.parquet lists all
 MAX_SPECIMENS = 240  # messages read again to be shown
 LURE_EXAMPLES = 12  # lures of a campaign shown with a specimen
@@ -121,9 +123,8 @@ def _run(
         ) from error
     messages = sum(digest.messages for digest in digests)
     if not messages and not any(digest.skips for digest in digests):
-        raise InputError(
-            f"{', '.join(map(str, paths))}: no mail in it; name an mbox, a Maildir, .eml files or a mail log"
-        )
+        named = ", ".join(map(str, paths))
+        raise InputError(f"{named}: no mail in it; name an mbox, a Maildir, .eml files or a mail log")
     stages.done("read and fingerprint", messages)
     if memory.continues:
         story.seen = memory.recall(engine, settings)
@@ -287,12 +288,7 @@ def _documents(
 
 
 def _as_dict(reason: Reason) -> dict[str, Any]:
-    return {
-        "name": reason.name,
-        "weight": reason.weight,
-        "sentence": reason.sentence,
-        "evidence": [{"where": e.where, "value": e.value} for e in reason.evidence],
-    }
+    return asdict(reason) | {"evidence": [asdict(e) for e in reason.evidence]}
 
 
 def _examples(tallies: Tallies, shown: list[_Judged]) -> list[int]:
@@ -406,7 +402,7 @@ def _report(
         "reference": {"network": networks.reference},
         "stages": [],
         "settings": {
-            name: getattr(settings, name) for name in settings.__dataclass_fields__ if name != "temp_folder"
+            name: getattr(settings, name) for name in settings.__dataclass_fields__ if name not in ELSEWHERE
         },
         "campaigns": documents,
     }
