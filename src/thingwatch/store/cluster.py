@@ -24,7 +24,7 @@ from thingwatch import __version__
 from thingwatch.config import Settings
 from thingwatch.errors import InputError, OutputError, SettingError, ThingwatchError
 from thingwatch.store.dialect import Statement, spark_sql
-from thingwatch.store.engine import Account, Engine, Item, Steps, TableForm, plain
+from thingwatch.store.engine import Account, Engine, Item, Steps, TableForm, leave, plain
 
 try:
     from pyspark.errors import PySparkException
@@ -52,6 +52,8 @@ class Cluster(Engine):
         self._local = self._master.startswith("local")
         self._staging = (settings.staging or folder.resolve().as_uri()).rstrip("/")
         self._folder = folder
+        self._near = urlsplit(self._staging).scheme == "file"
+        self._spreads = 0
         self._shelves: dict[str, int] = {}  # how often each table was made: no folder is written twice
         self._session = session_on(self._master, settings)
         self._context = self._session.sparkContext
@@ -152,25 +154,56 @@ class Cluster(Engine):
         tables: Mapping[str, TableForm],
         told: Callable[[Account], None],
     ) -> list[Account]:
-        """Do *work*, broadcast once, on every item. Each piece of rows travels as one row of lists."""
+        """Do *work*, broadcast once, on every item."""
         sent = [pickle.dumps(item) for item in items]
+        pieces = min(len(sent), TASKS_PER_CORE * self._context.defaultParallelism) or 1
         carried = self._context.broadcast(work)
+        with self._told():
+            frame = self._frame(
+                pa.table(
+                    {"number": pa.array(range(len(sent)), pa.int64()), "item": pa.array(sent, pa.binary())}
+                )
+            ).repartition(pieces)
+            spread = self._leave if self._near else self._ship
+            accounts: list[Account] = spread(frame, carried, tables)
+        carried.destroy()
+        for account in accounts:
+            told(account)
+        return accounts
+
+    def _leave(self, frame: DataFrame, work: Any, tables: Mapping[str, TableForm]) -> list[Any]:
+        """Where all hands write to one folder, each item leaves its files there; only accounts come back."""
+        self._spreads += 1
+        folder = Path(urlsplit(self._staging).path) / "tables" / f"spread-{self._spreads}"
+        forms = dict(tables)
+
+        def hands(arrived: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            folder.mkdir(parents=True, exist_ok=True)
+            for batch in arrived:
+                for number, item in zip(batch["number"].to_pylist(), batch["item"].to_pylist(), strict=True):
+                    account = leave(work.value(pickle.loads(item)), forms, folder, number)  # noqa: S301 our driver's
+                    yield pa.RecordBatch.from_pydict({"account": [pickle.dumps(account)]})
+
+        found = frame.mapInArrow(hands, "account binary").collect()
+        for name, form in tables.items():
+            schema = from_arrow_schema(form.schema)
+            if found:
+                files = f"{folder.as_uri()}/{name}-*.parquet"
+                self._session.read.schema(schema).parquet(files).createOrReplaceTempView(name)
+            else:
+                self.add(name, form.schema.empty_table())
+        return [pickle.loads(row[0]) for row in found]  # noqa: S301 our own workers'
+
+    def _ship(self, frame: DataFrame, work: Any, tables: Mapping[str, TableForm]) -> list[Any]:
+        """Where staging is a URL, Spark writes: each piece of rows travels as one row of lists."""
         form = _shipped_form(tables)
 
         def hands(arrived: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for batch in arrived:
                 for item in batch["item"].to_pylist():
-                    yield from _shipped(carried.value(pickle.loads(item)), form)  # noqa: S301 our own driver's
+                    yield from _shipped(work.value(pickle.loads(item)), form)  # noqa: S301 our own driver's
 
-        pieces = min(len(sent), TASKS_PER_CORE * self._context.defaultParallelism) or 1
-        with self._told():
-            frame = self._frame(pa.table({"item": pa.array(sent, pa.binary())}))
-            shipped = frame.repartition(pieces).mapInArrow(hands, from_arrow_schema(form))
-            accounts: list[Account] = self._unpacked(shipped, tables)
-        carried.destroy()
-        for account in accounts:
-            told(account)
-        return accounts
+        return self._unpacked(frame.mapInArrow(hands, from_arrow_schema(form)), tables)
 
     def spread_arrived(
         self,
@@ -282,8 +315,7 @@ class Cluster(Engine):
         """Ask a few workers who they are: another version of ours, or no common folder, must end the run now."""
         asked_of = max(2, self._context.defaultParallelism)
         mark = f"{self._staging}/tables/here"
-        near = urlsplit(self._staging).scheme == "file"
-        here = urlsplit(mark).path if near else ""
+        here = urlsplit(mark).path if self._near else ""
         with self._told():
             system, path = self._files(mark)
             system.create(path, True).close()

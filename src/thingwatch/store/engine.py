@@ -5,14 +5,17 @@ Two engines answer: `Embedded` on one machine, `Cluster` on many. The analysis k
 
 from __future__ import annotations
 
+import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from thingwatch.errors import InputError
 
@@ -153,6 +156,32 @@ def accounted(steps: Steps[Account], put: Callable[[str, pa.Table], None]) -> Ac
             account: Account = end.value
             return account
         put(name, table)
+
+
+def leave(steps: Steps[Account], tables: Mapping[str, TableForm], folder: Path, number: int) -> Account:
+    """Write the rows of *steps* to a Parquet file per table in *folder*, named for *number*; gives the account.
+
+    A file is whole or not there, and the same work done twice leaves the same.
+    """
+    with ExitStack() as files:
+        writers = {
+            name: files.enter_context(
+                # Written once and read a few times within the minute: statistics and compression cost more than
+                # they save, and so does a dictionary of values that do not repeat.
+                pq.ParquetWriter(
+                    folder / f".{name}-{number:07d}-{os.getpid()}",
+                    form.schema,
+                    compression="none",
+                    use_dictionary=list(form.repeating),
+                    write_statistics=False,
+                )
+            )
+            for name, form in tables.items()
+        }
+        account = accounted(steps, lambda name, table: writers[name].write_table(table))
+    for name in tables:
+        (folder / f".{name}-{number:07d}-{os.getpid()}").replace(folder / f"{name}-{number:07d}.parquet")
+    return account
 
 
 def plain(table: pa.Table) -> pa.Table:
