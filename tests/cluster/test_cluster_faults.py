@@ -78,6 +78,7 @@ def test_killed_worker_costs_its_tasks_only(
     assert differences(expected, tmp_path / "case") == []
 
 
+@pytest.mark.nightly
 def test_lost_master_and_workers_end_the_run(cluster: object, mail: Path, tmp_path: Path) -> None:
     """With nobody left, the run ends by itself, in one sentence, and leaves no folder."""
     process = _begun(cluster, mail, tmp_path / "case")
