@@ -2,9 +2,10 @@
 -- holds no names of theirs.
 CREATE OR REPLACE TABLE fresh AS
 SELECT
-    d.seq AS seq, d.place AS place, CASE WHEN d.whom = 0 THEN '' ELSE lower(hex(d.whom)) || '@' || split_part(d.recipient, '@', 2) END AS recipient,
+    d.seq AS seq, d.place AS place,
     d.message_id AS message_id, d.received_at AS received_at, d.client_ip AS client_ip, d.helo AS helo,
     d.ptr AS ptr, d.mail_from AS mail_from, d.header_from AS header_from, d.from_name AS from_name,
+    CASE WHEN d.whom = 0 THEN '' ELSE lower(hex(d.whom)) || '@' || split_part(d.recipient, '@', 2) END AS recipient,
     d.subject AS subject, d.size AS size, d.media AS media, d.spf AS spf, d.dkim AS dkim, d.dmarc AS dmarc,
     d.signer AS signer, d.list_id AS list_id, d.name AS name, d.reply AS reply, d.forward AS forward,
     d.automatic AS automatic, d.logged AS logged, d.hosts AS hosts, d.grammars AS grammars, d.dialect AS dialect,

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from thingwatch.config import Settings
-from thingwatch.memory.recall import DAY, Memory, told, view
+from thingwatch.memory.recall import DAY, Memory, told
 from thingwatch.memory.state import FOLDER, GROWING, LOOSE, OF_A_RUN, STANDING, Run, share, write_state
 from thingwatch.store import Engine, query
 
@@ -68,7 +68,6 @@ def keep(
         " UNION ALL SELECT seq, kind, key, dialect FROM carried_keys"
         " UNION ALL SELECT seq, kind, key, dialect FROM spoken"
     )
-    view(engine, "at_hand")
     for name in ("homes", "firm", "settling", "growing", "kept_campaigns", "kept_lures", "standing"):
         engine.make(__package__, name, **numbers)
     for name, schema in (GROWING | STANDING).items():

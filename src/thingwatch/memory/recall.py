@@ -106,6 +106,7 @@ class Memory:
         }
         for name in _WAKING:
             engine.make(__package__, name, **numbers)
+        view(engine, "at_hand")
         engine.run("CREATE OR REPLACE TABLE present AS SELECT seq FROM spokesmen")
         engine.run(
             "CREATE OR REPLACE TABLE linked AS SELECT k.seq AS seq, k.kind AS kind, k.key AS key, k.dialect AS dialect"
@@ -173,6 +174,7 @@ class Memory:
         engine.run("CREATE OR REPLACE TABLE spoken AS SELECT seq, kind, key, dialect FROM known_loose_keys")
         for name in ("carried", "carried_keys"):
             engine.make(__package__, name)
+        view(engine, "at_hand")
 
 
 def view(engine: Engine, name: str) -> None:
