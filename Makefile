@@ -7,12 +7,13 @@ INSTALLED := $(VENV)/.installed
 REFERENCE := $(VENV)/.reference
 SEED ?= 1
 SCALE ?= 0.02
+CLUSTER_SCALE ?= 0.004
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reference test check demo bench docs clean
+.PHONY: help setup reference test nightly check demo cluster-demo bench docs clean
 
 help: ## list the verbs
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(INSTALLED) $(REFERENCE) ## virtual environment, pinned packages, reference data
 
@@ -38,6 +39,10 @@ reference: $(INSTALLED) ## fetch the tables of networks and countries again
 test: setup ## run all tests
 	$(BIN)/pytest
 
+nightly: setup ## all tests, those of minutes too, and the cluster demo
+	$(BIN)/pytest -m "nightly or not nightly"
+	$(MAKE) cluster-demo
+
 check: $(INSTALLED) ## lint, format, types, import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -53,6 +58,9 @@ demo: setup ## a small re-enactment: made, uncovered, scored (SCALE=0.02 SEED=1)
 	@echo "look at    demo/case/report.html     open it in a browser; it needs no network"
 	@echo "           demo/case/report.json     the same for programs"
 	@echo "           demo/replay/truth.json    what was really in the mail"
+
+cluster-demo: setup ## the same on a real Spark cluster on loopback, compared with DuckDB (CLUSTER_SCALE=0.004)
+	$(BIN)/python scripts/cluster_demo.py --scale $(CLUSTER_SCALE) --seed $(SEED)
 
 bench: setup ## measure speed and quality as docs/measure.md states them
 	$(BIN)/python bench/run.py

@@ -8,6 +8,8 @@ python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 command -v npm >/dev/null 2>&1 || missing="$missing npm"
 # The registry of makers of network cards; without it IPv6 addresses name no maker, and all else works.
 [ -r /usr/share/ieee-data/oui.csv ] || missing="$missing ieee-data"
+# Spark is a Java program; without a runtime only --engine spark is missing.
+command -v java >/dev/null 2>&1 || missing="$missing openjdk-17-jre-headless"
 
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then

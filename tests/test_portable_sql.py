@@ -14,7 +14,15 @@ from sqlglot import ErrorLevel, exp
 
 ROOT = resources.files("thingwatch")
 ASKED = ("run", "rows", "arrow", "number", "write_parquet")  # verbs of Engine that take a statement
-FLOW = ("uncover.py", "group/", "profile/", "store/", "identify/")  # what a run is made of
+FLOW = (
+    "uncover.py",
+    "continued.py",
+    "memory/",
+    "group/",
+    "profile/",
+    "store/",
+    "identify/",
+)  # what a run is made of
 
 # Files outside the flow of a run, each with the reason why no cluster ever sees it.
 NOT_IN_THE_FLOW = {

@@ -91,9 +91,9 @@ Week = tuple[Path, dict[str, Any], pa.Table]
 
 
 def test_a_case_holds_what_is_promised(week: Week) -> None:
-    """A case is the seven files of the contract and its mark, and no work is left in it or beside it."""
+    """A case is the seven files of the contract, its state and its mark; no work is left in it or beside it."""
     case = week[0]
-    assert {path.name for path in case.iterdir()} == FILES | {".thingwatch-case"}
+    assert {path.name for path in case.iterdir()} == FILES | {"state", ".thingwatch-case"}
     assert {path.name for path in case.parent.iterdir()} == {"case", "mail.mbox"}
 
 

@@ -68,9 +68,10 @@ def _options(
 
 
 Mail = Annotated[
-    list[Path],
+    list[str],
     typer.Argument(
-        metavar="MAIL...", help="mbox, Maildir, folder, .eml, tar, zip, Parquet, JSON lines or mail log."
+        metavar="MAIL...",
+        help="mbox, Maildir, folder, .eml, tar, zip, Parquet, JSON lines or mail log; with spark also URLs.",
     ),
 ]
 Config = Annotated[
@@ -126,6 +127,14 @@ def uncover(
     ] = None,
     recog: Recog = None,
     rules: DeviceRules = None,
+    earlier: Annotated[
+        Path | None,
+        typer.Option(
+            "--continue",
+            metavar="CASE",
+            help="A case whose campaigns go on here, such as yesterday's; its mail is not read again. May be --out's.",
+        ),
+    ] = None,
     engine: Annotated[
         str,
         typer.Option(
@@ -156,7 +165,17 @@ def uncover(
         )
     with _progress(quiet or json_) as told:
         witness = Witness(evidence or (), recog, rules or ())
-        outcome = run(mail, out, settings, networks, listed, told, witness, engine)
+        outcome = run(
+            [one if "://" in one else Path(one) for one in mail],
+            out,
+            settings,
+            networks,
+            listed,
+            told,
+            witness,
+            engine,
+            earlier,
+        )
     if json_:
         typer.echo(json.dumps(outcome.report, ensure_ascii=False))
     elif not quiet:

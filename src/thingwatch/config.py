@@ -61,6 +61,19 @@ class Settings:
         -840,
         840,
     )
+    carry_days: float = _setting(
+        30.0, "mail in no reported campaign is kept for later runs for so long", "days", 0, 366
+    )
+    carry_messages: int = _setting(
+        50_000,
+        "such mail that every later run looks at again, the newest; older is looked at when new mail is like it",
+        "messages",
+        0,
+        10**8,
+    )
+    memory_days: float = _setting(
+        120.0, "silence after which a campaign is forgotten by later runs", "days", 1, 3650
+    )
     seed: int = _setting(1, "seed of the draws behind sampled figures", "number", 0, 2**31)
 
     def changed(self, **values: Any) -> Settings:

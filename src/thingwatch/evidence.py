@@ -86,10 +86,15 @@ def gather(
     rules: Rules,
     settings: Settings,
     progress: Progress,
+    first: int = 0,
+    table: str = "sightings",
 ) -> list[Sifted]:
-    """Sift *files* on all hands into the table ``sightings``. *sources*: the addresses that sent the mail."""
+    """Sift *files* on all hands into *table*. *sources*: the addresses that sent the mail.
+
+    *first*: the number of the first file.
+    """
     # Largest first, so that no worker ends late alone.
-    work = sorted(enumerate(files), key=lambda one: -one[1].size)
+    work = sorted(enumerate(files, first), key=lambda one: -one[1].size)
     found = engine.spread(
         partial(
             sift,
@@ -97,9 +102,10 @@ def gather(
             lookup=Ranges(sources),
             rules=rules,
             p0f_utc_minutes=settings.p0f_utc_minutes,
+            table=table,
         ),
         work,
-        {"sightings": TableForm(SIGHTINGS_SCHEMA, _REPEATING)},
+        {table: TableForm(SIGHTINGS_SCHEMA, _REPEATING)},
         lambda one: progress("evidence", one.rows),
     )
     return sorted(found)
@@ -135,8 +141,9 @@ def sift(
     lookup: Ranges,
     rules: Rules,
     p0f_utc_minutes: int = 0,
+    table: str = "sightings",
 ) -> Steps[Sifted]:
-    """The kernel: read one numbered file; rows for ``sightings``."""
+    """The kernel: read one numbered file; rows for *table*."""
     number, file = item
     skips: Counter[str] = Counter()
     rows = sightings = spread = 0
@@ -167,10 +174,10 @@ def sift(
         elif (row := _neighbour_row(found, number, rules)) is not None:
             batch.append(row)
         if len(batch) >= BATCH:
-            yield "sightings", _table(batch)
+            yield table, _table(batch)
             batch = []
     if batch:
-        yield "sightings", _table(batch)
+        yield table, _table(batch)
     return Sifted(number, shown(Path(file.path)), file.form, rows, sightings, dict(skips))
 
 

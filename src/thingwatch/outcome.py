@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from thingwatch.act.wording import at_most, outward, percent, whole
+from thingwatch.act.wording import all_mails, at_most, outward, percent, whole
 from thingwatch.config import Settings
 
 RANK = {"attack": 0, "unsure": 1, "bulk": 2}
@@ -86,15 +86,20 @@ def _things_in_short(things: dict[str, Any], of: str) -> str:
 
 def headline(report: dict[str, Any]) -> str:
     """The whole run in a sentence or two."""
-    totals = report["totals"]
     days = [(report["input"][name] or "")[:10] for name in ("first_seen", "last_seen")]
     when = "time unknown" if not all(days) else f"on {days[0]}" if days[0] == days[1] else " to ".join(days)
-    mails = f"{totals['messages']:,} mail{'s' if totals['messages'] != 1 else ''}"
+    read = all_mails(report)
+    mails = f"{read:,} mail{'s' if read != 1 else ''}"
+    if "continued" in report:
+        mails, when = (
+            f"{mails} of {report['continued']['runs'] + 1} runs",
+            f"up to {days[1] or 'a time unknown'}",
+        )
     attacks = [doc for doc in report["campaigns"] if doc["verdict"] == "attack"]
     if not attacks:
         return f"No attack campaign in {mails}, {when}."
     largest = attacks[0]
-    part = largest["messages"] / max(1, totals["messages"])
+    part = largest["messages"] / max(1, read)
     lead = "One attack campaign" if len(attacks) == 1 else f"{len(attacks)} attack campaigns"
     waves = len(largest["waves"])
     rhythm = f" in {waves} waves" if waves > 1 else ""

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from itertools import accumulate
@@ -19,21 +20,23 @@ import pyarrow.parquet as pq
 from thingwatch import __version__
 from thingwatch.act import with_evidence, write_case, write_page
 from thingwatch.config import Settings
+from thingwatch.continued import Story, Texts, sift
 from thingwatch.errors import ContradictionError, InputError
-from thingwatch.evidence import SIGHTINGS_SCHEMA, Sifted, accounts_of, gather, planned
+from thingwatch.evidence import accounts_of, planned
 from thingwatch.fingerprint import KINDS
 from thingwatch.fingerprint.readable import readable_hand, readable_keys, specimen
 from thingwatch.group import Join, group
 from thingwatch.identify import Networks, Rules, identify, name_sources, not_assessed
 from thingwatch.judge import Facts, judge
 from thingwatch.kernel import Digest, Progress, digest_all, messages_at
+from thingwatch.memory import Memory
 from thingwatch.model import Message, Reason
 from thingwatch.outcome import RANK, headline, sentence_of, smallest_seen, things_sentence
 from thingwatch.profile import Campaign, Pace, Tallies, facts_of, iso, lure_id, portrait, prepare
 from thingwatch.read import Border
-from thingwatch.read.evidence import EvidenceFile
 from thingwatch.store import Engine, open_engine, query
 
+ELSEWHERE = ("temp_folder", "staging")  # settings that say where work lies: nobody's business but the run's
 MAX_PORTRAITS = 1000  # campaigns described in report.json; campaigns.parquet lists all
 MAX_SPECIMENS = 240  # messages read again to be shown
 LURE_EXAMPLES = 12  # lures of a campaign shown with a specimen
@@ -59,7 +62,7 @@ class Outcome(NamedTuple):
 
 
 def uncover(
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     out: Path,
     settings: Settings,
     networks: Networks,
@@ -67,22 +70,28 @@ def uncover(
     progress: Progress = lambda stage, rows: None,
     witness: Witness = NO_WITNESS,
     engine: str = "duckdb",
+    earlier: Path | None = None,
 ) -> Outcome:
     """Find the campaigns in the mail at *paths*, say who sent them by *witness*, and write the case folder *out*.
 
-    *engine*: where the work is done: "duckdb", "spark" or "spark=MASTER_URL"; the result is the same.
+    *earlier*: a case whose campaigns this run continues; see docs/continue.md. Texts among the paths are URLs that a
+    cluster can read. *engine*: where the work is done: "duckdb", "spark" or "spark=MASTER_URL"; the result is the same.
 
     Raises InputError for input that cannot be read at all, OutputError for a case that cannot be written,
     ContradictionError for a profile whose numbers contradict each other.
     """
     outcome: list[Outcome] = []
+    memory = Memory.open(earlier, settings)
+    story = Story.open(earlier, memory)
 
     def fill(folder: Path) -> None:
         work = Path(settings.temp_folder or folder) / ".work"
         work.mkdir(parents=True, exist_ok=True)
         try:
             with open_engine(engine, settings, work) as opened:
-                outcome.append(_run(opened, paths, folder, settings, networks, blocklist, progress, witness))
+                outcome.append(
+                    _run(opened, paths, folder, settings, networks, blocklist, progress, witness, story)
+                )
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
@@ -92,19 +101,21 @@ def uncover(
 
 def _run(
     engine: Engine,
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     folder: Path,
     settings: Settings,
     networks: Networks,
     blocklist: list[str] | None,
     progress: Progress,
     witness: Witness,
+    story: Story,
 ) -> Outcome:
+    memory = story.memory
     stages = _Stages(progress)
     border = Border.of(settings.border)
     rules, files = Rules.load(witness.recog, witness.rules), planned(witness.paths)
     try:
-        digests = digest_all(engine, paths, border, settings, progress)
+        digests = digest_all(engine, paths, border, settings, progress, memory.state.next_load, memory.prefix)
     except (FileNotFoundError, PermissionError) as error:
         # The case folder is ours and open: what is missing now was there when the run began.
         raise InputError(
@@ -112,51 +123,47 @@ def _run(
         ) from error
     messages = sum(digest.messages for digest in digests)
     if not messages and not any(digest.skips for digest in digests):
-        raise InputError(
-            f"{', '.join(map(str, paths))}: no mail in it; name an mbox, a Maildir, .eml files or a mail log"
-        )
+        named = ", ".join(map(str, paths))
+        raise InputError(f"{named}: no mail in it; name an mbox, a Maildir, .eml files or a mail log")
     stages.done("read and fingerprint", messages)
+    if memory.continues:
+        story.seen = memory.recall(engine, settings)
+        stages.done("recall", engine.number("SELECT count(*) FROM recalled"))
     load_tables(engine, digests)
-    joins = group(engine, settings)
+    joins = group(engine, settings, partial(memory.place, engine) if memory.continues else None)
     stages.done("group", engine.number("SELECT count(*) FROM campaign_members"))
     campaigns, tallies = prepare(engine, settings, partial(name_sources, networks=networks), blocklist)
     judged = _judged(tallies, campaigns, settings)
     _add_verdicts(engine, judged)
     stages.done("name and judge", len(campaigns))
-    sifted = _sift(engine, files, rules, settings, progress)
+    sifted = sift(engine, files, rules, settings, progress, memory)
     stages.done("read evidence", sum(file.rows for file in sifted))
-    things = identify(engine, networks, [file.path for file in sifted], rules.label, settings.seed)
+    things = identify(engine, networks, memory.names(sifted), rules.label, settings.seed)
     stages.done("identify", len(things))
-    documents = _documents(engine, tallies, judged, things, paths, border, settings, messages)
+    documents = _documents(engine, tallies, judged, things, paths, border, settings, story)
     _explain_joins(joins, judged, documents)
-    report = _report(engine, documents, digests, paths, settings, networks, messages)
+    story.settle(engine, settings.memory_days)
+    documents = story.whole(documents, MAX_PORTRAITS)
+    report = _report(engine, documents, digests, paths, settings, networks, messages - story.seen, story.seen)
     report["evidence"] = accounts_of(engine, sifted)
     _refuse_contradictions(documents)
     stages.done("profile", len(documents))
     _write_tables(engine, folder)
+    story.extend(folder)
+    stages.done("write tables", messages)
+    story.keep(engine, folder, report, digests, sifted, settings)
+    stages.done("remember", len(documents))
+    if (account := story.account(engine)) is not None:
+        report["continued"] = account
+        report["headline"] = headline(report)
     report["stages"] = list(stages.rows)
     (folder / "report.json").write_text(
         json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
     )
     write_page(report, folder / "report.html")
     stages.done("write", len(documents))
-    return Outcome(report, bool(report["totals"]["skipped"] or report["evidence"]["skipped"]))
-
-
-def _sift(
-    engine: Engine, files: list[EvidenceFile], rules: Rules, settings: Settings, progress: Progress
-) -> list[Sifted]:
-    """Read the evidence about the sources found, into the table ``sightings``."""
-    engine.make("thingwatch.identify", "source_systems")
-    if not files:
-        engine.add("sightings", SIGHTINGS_SCHEMA.empty_table())
-        return []
-    sources = engine.arrow(
-        "SELECT DISTINCT c.client_ip FROM campaign_sources AS c JOIN verdicts AS j ON j.campaign = c.campaign"
-        " WHERE j.verdict <> 'bulk'"
-    )
-    wanted = frozenset(sources["client_ip"].to_pylist())
-    return gather(engine, files, wanted, rules, settings, progress)
+    lost = report["totals"]["skipped"] - story.seen
+    return Outcome(report, bool(lost or report["evidence"]["skipped"]))
 
 
 class _Stages:
@@ -176,7 +183,7 @@ class _Stages:
 
 
 def load_tables(engine: Engine, digests: list[Digest]) -> None:
-    """Make ``mails`` of what was read, and ``loads``: how many messages were read before each load."""
+    """Make ``mails`` of what is there, and ``loads``: how many messages were read before each load."""
     before = [0, *accumulate(digest.messages for digest in digests)]
     engine.add(
         "loads",
@@ -187,6 +194,7 @@ def load_tables(engine: Engine, digests: list[Digest]) -> None:
             }
         ),
     )
+    engine.add("moved", pa.table({"seq": pa.array([], pa.int64())}))  # of earlier runs' messages
     engine.make("thingwatch.store", "mails")
 
 
@@ -202,8 +210,7 @@ def _judged(tallies: Tallies, campaigns: list[Campaign], settings: Settings) -> 
     """Every campaign with its verdict: attacks first, then unsure, then bulk, each by size."""
     judged = []
     for campaign in campaigns:
-        facts = Facts(**facts_of(tallies, campaign))
-        found = judge(facts, settings)
+        found = judge(facts := Facts(**facts_of(tallies, campaign)), settings)
         judged.append(_Judged(campaign, found.verdict.value, found.kind, found.reasons, facts))
     judged.sort(key=lambda j: (RANK[j.verdict], -j.facts.messages, j.campaign.id))
     return judged
@@ -214,43 +221,60 @@ def _documents(
     tallies: Tallies,
     judged: list[_Judged],
     things: dict[int, dict[str, Any]],
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     border: Border,
     settings: Settings,
-    messages: int,
+    story: Story,
 ) -> list[dict[str, Any]]:
     shown = judged[:MAX_PORTRAITS]
+    messages = engine.number("SELECT count(*) FROM mails")
     pace = engine.arrow(
-        "SELECT received_at // 10000000 AS bin, count(*) AS messages FROM mails WHERE received_at IS NOT NULL"
+        query("thingwatch.memory", "all_bins")
+        if story.memory.continues
+        else "SELECT received_at // 10000000 AS bin, count(*) AS messages FROM mails WHERE received_at IS NOT NULL"
         " GROUP BY received_at // 10000000 ORDER BY bin"
     )
+    texts = story.texts
     everything = Pace(pace["bin"].to_numpy(), pace["messages"].to_numpy())
-    examples = messages_at(paths, border, settings, _examples(tallies, shown))
+    examples = messages_at(
+        engine, paths, border, settings, _examples(tallies, shown), story.memory.state.next_load
+    )
     named: dict[int, dict[int, str]] = {}
 
-    def show(seq: int) -> str:
+    def show(campaign: int, seq: int) -> str:
         message = examples.get(seq)
-        return specimen(message) if message is not None and not message.logged else ""
+        text = specimen(message) if message is not None and not message.logged else ""
+        return texts.of(campaign, "specimen", seq, text)
 
-    def read_key(seq: int, key: int) -> str:
+    def read_key(campaign: int, seq: int, key: int) -> str:
         if seq not in named:
             message = examples.get(seq)
             named[seq] = (
                 {} if message is None else {found.key: found.text for found in readable_keys(message)}
             )
-        return named[seq].get(key, "")
+        return texts.of(campaign, "key", key, named[seq].get(key, ""))
 
     documents = []
     for item in shown:
         row = item.campaign.row
         who = things.get(item.campaign.number) or not_assessed(row["messages"], row["sources"])
         who["sentence"] = things_sentence(who, row["messages"])
-        document = portrait(tallies, item.campaign, everything, messages, show, read_key, who)
+        number = item.campaign.number
+        document = portrait(
+            tallies,
+            item.campaign,
+            everything,
+            messages,
+            partial(show, number),
+            partial(read_key, number),
+            who,
+        )
+        texts.lend(number, document["lures"])
         for row in document["signature"]:
             family, name = KINDS[row.pop("kind")]
             row["family"] = family.value
             row["key"] = f"{name}: {row['key']}"
-        document["signature"] += _hands(tallies, item.campaign, examples)
+        document["signature"] += _hands(tallies, item.campaign, examples, texts)
         document["signature"].sort(key=lambda row: -row["weight"])
         document |= {
             "verdict": item.verdict,
@@ -264,12 +288,7 @@ def _documents(
 
 
 def _as_dict(reason: Reason) -> dict[str, Any]:
-    return {
-        "name": reason.name,
-        "weight": reason.weight,
-        "sentence": reason.sentence,
-        "evidence": [{"where": e.where, "value": e.value} for e in reason.evidence],
-    }
+    return asdict(reason) | {"evidence": [asdict(e) for e in reason.evidence]}
 
 
 def _examples(tallies: Tallies, shown: list[_Judged]) -> list[int]:
@@ -287,16 +306,17 @@ def _examples(tallies: Tallies, shown: list[_Judged]) -> list[int]:
     return list(wanted)
 
 
-def _hands(tallies: Tallies, campaign: Campaign, examples: dict[int, Message]) -> list[dict[str, Any]]:
+def _hands(
+    tallies: Tallies, campaign: Campaign, examples: dict[int, Message], texts: Texts
+) -> list[dict[str, Any]]:
     """The dialects of a campaign as rows of its signature."""
     found = []
     for dialect, messages, others, weight, example in tallies.dialects.of(campaign.number):
         message = examples.get(example)
-        text = (
-            readable_hand(message)["dialect"]
-            if message is not None
-            else f"no example kept ({dialect & 0xFFFFFFFF:08x})"
+        text = texts.of(
+            campaign.number, "dialect", dialect, "" if message is None else readable_hand(message)["dialect"]
         )
+        text = text or f"no example kept ({dialect & 0xFFFFFFFF:08x})"
         found.append(
             {
                 "family": "client",
@@ -336,12 +356,13 @@ def _report(
     engine: Engine,
     documents: list[dict[str, Any]],
     digests: list[Digest],
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     settings: Settings,
     networks: Networks,
     messages: int,
+    seen: int,
 ) -> dict[str, Any]:
-    skips: Counter[str] = Counter()
+    skips: Counter[str] = Counter({"seen-before": seen} if seen else {})
     defects: Counter[str] = Counter()
     for digest in digests:
         skips.update(digest.skips)
@@ -349,7 +370,7 @@ def _report(
     sources, no_ip, no_time, logged, first, last = engine.rows(
         "SELECT count(DISTINCT client_ip), sum(CASE WHEN client_ip IS NULL THEN 1 ELSE 0 END),"
         " sum(CASE WHEN received_at IS NULL THEN 1 ELSE 0 END), sum(CASE WHEN logged THEN 1 ELSE 0 END),"
-        " min(received_at), max(received_at) FROM mails"
+        " min(received_at), max(received_at) FROM mails JOIN loads ON loads.number = mails.seq // 1099511627776"
     )[0]
     verdicts = Counter(doc["verdict"] for doc in documents)
     report = {
@@ -381,7 +402,7 @@ def _report(
         "reference": {"network": networks.reference},
         "stages": [],
         "settings": {
-            name: getattr(settings, name) for name in settings.__dataclass_fields__ if name != "temp_folder"
+            name: getattr(settings, name) for name in settings.__dataclass_fields__ if name not in ELSEWHERE
         },
         "campaigns": documents,
     }

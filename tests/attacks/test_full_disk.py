@@ -74,9 +74,10 @@ def test_full_disk_keeps_the_older_case(mbox: Path, small_disk: Path, tmp_path: 
         [COMMAND, "uncover", str(small), "--out", str(small_disk / "case"), "--quiet"], check=False
     )
     assert done.returncode == 0
-    before = {path.name: path.read_bytes() for path in (small_disk / "case").iterdir()}
+    before = {path: path.read_bytes() for path in (small_disk / "case").rglob("*") if path.is_file()}
     refused(mbox, small_disk / "case")
-    assert {path.name: path.read_bytes() for path in (small_disk / "case").iterdir()} == before
+    after = {path: path.read_bytes() for path in (small_disk / "case").rglob("*") if path.is_file()}
+    assert after == before
     assert [path.name for path in small_disk.iterdir()] == ["case"]
 
 

@@ -100,8 +100,9 @@ def test_older_case_survives_a_killed_run(tmp_path: Path, mail: bytes) -> None:
     (tmp_path / "mail.mbox").write_bytes(mail)
     command = [COMMAND, "uncover", "mail.mbox", "--out", "case", "--quiet"]
     assert subprocess.run(command, cwd=tmp_path, timeout=MAX_SECONDS, check=False).returncode == 0
-    before = {path.name: path.read_bytes() for path in (tmp_path / "case").iterdir()}
+    before = {path: path.read_bytes() for path in (tmp_path / "case").rglob("*") if path.is_file()}
     process, _ = begin(tmp_path, mail, 1)
     process.send_signal(signal.SIGKILL)
     process.wait(MAX_SECONDS)
-    assert {path.name: path.read_bytes() for path in (tmp_path / "case").iterdir()} == before
+    after = {path: path.read_bytes() for path in (tmp_path / "case").rglob("*") if path.is_file()}
+    assert after == before

@@ -68,6 +68,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drawn]:
         case = weighed.of(1)
         assessment = assess(weighed, case, 1)
         portrayal.add(assessment, case)
+        portrayal.finish()
         yield assessment, case
 
 

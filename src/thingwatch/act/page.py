@@ -109,7 +109,11 @@ def _environment() -> Environment:
     )
     words = "count percent whole estimate bits moment day clock lasting plural spelled"
     filters: dict[str, Callable[..., Any]] = {name: getattr(wording, name) for name in words.split()}
-    filters |= {"share": wording.share_text, "failures": portrait.failed_checks}
+    filters |= {
+        "share": wording.share_text,
+        "all_mails": wording.all_mails,
+        "failures": portrait.failed_checks,
+    }
     filters |= {"bdi": bdi, "clean": _cut, "link": link, "specimen": specimen, "headline": headline}
     environment.filters.update(filters)
     environment.tests["assessed"] = senders.assessed

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from thingwatch.act.drawing import top_of
-from thingwatch.act.wording import instant, plural, seconds_between
+from thingwatch.act.wording import all_mails, instant, plural, seconds_between
 
 MAX_MULTIPLES = 10  # waves drawn one by one; with more of them only the eight largest are
 LARGEST_MULTIPLES = 8
@@ -152,5 +152,5 @@ def strip(report: dict[str, Any]) -> list[tuple[str, int, str]]:
         if rest:
             name = f"{len(rest):,} {verdict}" if verdict != "attack" else plural(len(rest), "more attack")
             parts.append((name, sum(c["messages"] for c in rest), colour))
-    alone = report["totals"]["messages"] - sum(messages for _, messages, _ in parts)
+    alone = all_mails(report) - sum(messages for _, messages, _ in parts)
     return [*parts, ("no campaign", max(0, alone), "none")]

@@ -52,6 +52,8 @@ def summary(report: dict[str, Any], console: Console) -> None:
     else:
         _say(console, report["headline"], "bold")
     _say(console, _input(report), "dim")
+    if "continued" in report:
+        _say(console, report["continued"]["sentence"], "dim")
     if drawn:
         _table(console, drawn)
     else:

@@ -156,3 +156,9 @@ def seconds_between(first: str | None, last: str | None) -> float:
     """Return how long it is from *first* to *last*, in seconds; 0 where either is unknown."""
     start, end = instant(first), instant(last)
     return (end - start).total_seconds() if start and end else 0.0
+
+
+def all_mails(report: dict[str, Any]) -> int:
+    """Mails that the campaigns of *report* were found in: those read, and before them those of earlier runs."""
+    before = report.get("continued", {}).get("messages_before", 0)
+    return int(report["totals"]["messages"] + before)

@@ -27,6 +27,7 @@ class Case:
     border: tuple[str, ...]
     settings: dict[str, Any]
     campaigns: dict[str, dict[str, Any]]  # by id, as in report.json
+    continues: str  # the case it continues; empty for a case of its own
 
     @classmethod
     def open(cls, folder: Path) -> Case:
@@ -53,6 +54,7 @@ class Case:
                 tuple(report["input"]["border"]),
                 report["settings"],
                 {document["id"]: document for document in report["campaigns"]},
+                report.get("continued", {}).get("case", ""),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(
@@ -74,13 +76,19 @@ class Case:
             raise InputError(
                 f"{name}: no such message in {self.folder};"
                 " give a Message-ID or a place from messages.parquet,"
-                " or the id of a campaign (c-...) or lure (l-...)"
+                " or the id of a campaign (c-...) or lure (l-...)" + self._earlier()
             )
         if len(rows) > 1:
             places = ", ".join(row["place"] for row in rows[:SHOWN_PLACES])
             more = f" and {len(rows) - SHOWN_PLACES} more" if len(rows) > SHOWN_PLACES else ""
             raise InputError(f"{name}: could be {places}{more}; give the whole place")
         return {**_texts(rows[0]), "copies": 1}
+
+    def _earlier(self) -> str:
+        """Where else a message may be found."""
+        if not self.continues:
+            return ""
+        return f". What earlier runs read stands in their cases: this one continues {self.continues}"
 
     def campaign_row(self, name: str) -> dict[str, Any] | None:
         """The row of a campaign too small for the report, in the report's words; None where none is."""

@@ -58,6 +58,7 @@ def proof_of(case: Case, row: dict[str, Any]) -> dict[str, Any]:
             for name in ("message_id", "place", "received_at", "client_ip", "campaign_id", "lure_id", "wave")
         },
         "copies": row["copies"],
+        "read_earlier": row["seq"] is None,  # by a run that this case continues
         "subject": message.subject,
         "nearest": None if own else against,
         "verdict": document["verdict"] if document else None,

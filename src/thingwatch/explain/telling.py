@@ -118,6 +118,10 @@ def _message(found: dict[str, Any]) -> list[str]:
         f"Message-ID {safe(found['message_id']) or 'none'}",
         f"Subject: {defang(found['subject'], TEXT_CHARS)}",
     ]
+    if found.get("read_earlier"):
+        out.append(
+            "An earlier run read it; it stands here because only now it came to another campaign or left its own."
+        )
     if found["copies"] > 1:
         out.append(
             f"{found['copies']:,} messages have this Message-ID; this is the first. Give a place for another."

@@ -8,7 +8,7 @@ SELECT
     b.kind AS kind,
     b.messages AS messages,
     b.first_seq AS first_seq,
-    floor(1024 * least(w.bits, log2((t.hands + 1.0) / b.hands)) + 0.5) / 1024 AS weight
+    floor(1024 * least(w.bits, log2((t.hands + 1.0) / coalesce(o.hands, b.hands))) + 0.5) / 1024 AS weight
 FROM (
     SELECT key, min(kind) AS kind, sum(messages) AS messages, count(*) AS hands, min(leader) AS first_seq
     FROM hands
@@ -16,4 +16,5 @@ FROM (
     HAVING sum(messages) > 1
 ) AS b
 JOIN kind_weights AS w ON w.kind = b.kind
-CROSS JOIN (SELECT count(DISTINCT dialect) AS hands FROM mails) AS t
+LEFT JOIN ordinary AS o ON o.key = b.key
+CROSS JOIN all_mail AS t

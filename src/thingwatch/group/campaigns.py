@@ -108,7 +108,7 @@ def _joins(engine: Engine) -> list[Join]:
             "SELECT lure, count(*), count(DISTINCT client_ip) FROM own_hands GROUP BY lure"
         )
     }
-    all_messages = max(1, engine.number("SELECT count(*) FROM mails"))
+    all_messages = max(1, engine.number("SELECT coalesce(sum(messages), 0) FROM dialect_totals"))
     evidence: dict[tuple[int, int], list[Reason]] = defaultdict(list)
     for lure, other, shared in engine.rows("SELECT lure, other, shared FROM pool_overlaps"):
         evidence[lure, other] += pool_reason(facts[lure].sources, facts[other].sources, shared)

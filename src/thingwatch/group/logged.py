@@ -31,9 +31,9 @@ def add_logged_runs(engine: Engine) -> None:
         "min_line_sources": MIN_LINE_SOURCES,
         "line_part": LINE_PART,
     }
-    for name in ("quiet_sources", "hand_bins", "burst_bins", "line_hands", "logged_runs"):
+    for name in ("quiet_sources", "hand_bins", "burst_bins", "line_hands", "logged_runs", "in_runs"):
         engine.make(__package__, name, **numbers)
     engine.run(
         "CREATE OR REPLACE TABLE members AS SELECT seq, lure, likeness FROM members"
-        " UNION ALL SELECT seq, lure, 0.0 FROM logged_runs"
+        " UNION ALL SELECT seq, lure, 0.0 FROM in_runs"
     )

@@ -3,8 +3,7 @@
 CREATE OR REPLACE TABLE lure_sources AS
 SELECT o.lure AS lure, o.client_ip AS client_ip, count(*) AS messages
 FROM own_hands AS o
-JOIN (SELECT client_ip, count(*) AS messages FROM mails WHERE client_ip IS NOT NULL GROUP BY client_ip) AS a
-    ON a.client_ip = o.client_ip
+JOIN source_totals AS a ON a.client_ip = o.client_ip
 JOIN (SELECT client_ip, count(*) AS messages FROM own_hands GROUP BY client_ip) AS i ON i.client_ip = o.client_ip
-WHERE i.messages >= 0.5 * a.messages
+WHERE i.messages + a.asleep >= 0.5 * a.messages
 GROUP BY o.lure, o.client_ip

@@ -9,10 +9,10 @@ FROM (
         k.key AS key,
         k.kind AS kind,
         k.messages AS messages,
-        b.messages - k.messages AS others,
+        b.messages - k.messages + coalesce(o.unloaded, 0) AS others,
         floor(1024 * least(
             w.bits,
-            log2(((k.messages + 0.1) / (s.messages + 1.0)) / ((b.messages - k.messages + 0.5) / (t.messages - s.messages + 1.0)))
+            log2(((k.messages + 0.1) / (s.messages + 1.0)) / ((b.messages - k.messages + coalesce(o.unloaded, 0) + 0.5) / (t.messages - s.messages + 1.0)))
         ) + 0.5) / 1024 AS weight,
         row_number() OVER (PARTITION BY k.key ORDER BY k.messages DESC, k.lure) AS rank
     FROM (
@@ -25,6 +25,7 @@ FROM (
     JOIN (SELECT lure, count(*) AS messages FROM drafts GROUP BY lure HAVING count(*) > 2) AS s ON s.lure = k.lure
     JOIN buckets AS b ON b.key = k.key
     JOIN kind_weights AS w ON w.kind = k.kind
-    CROSS JOIN (SELECT count(*) AS messages FROM mails) AS t
+    LEFT JOIN ordinary AS o ON o.key = k.key
+    CROSS JOIN all_mail AS t
 ) AS c
 WHERE c.rank = 1 AND c.weight > 1.0

@@ -24,6 +24,7 @@ from thingwatch.identify.weigh import SENDER_VALUES, Case, shows
 from thingwatch.model import Label, Sighting
 from thingwatch.store import Engine
 
+TOGETHER = 50_000  # addresses of known origin asked for in one query
 TOP_DEVICES = 40  # rows of class, vendor and model in the report; sources.parquet holds every source
 MAX_EXAMPLES = 3  # sources weighed piece by piece
 MAX_SIGHTINGS = 500  # of one address looked at for causes; a busy household shows 20
@@ -50,6 +51,15 @@ class Proof(NamedTuple):
     where: str
 
 
+class _Waiting(NamedTuple):
+    """A campaign whose examples and exposures are still to be asked for."""
+
+    assessment: Assessment
+    case: Case
+    chosen: list[int]  # rows of the case that serve as examples
+    known: dict[str, str]  # of each address whose origin is known, which
+
+
 class Portrayal:
     """The fronts and proofs of all sources, handed out by address; made once a run."""
 
@@ -57,6 +67,7 @@ class Portrayal:
         self._engine = engine
         self._files = files
         self._reads = reads
+        self._waiting: list[_Waiting] = []
         rows = engine.rows(
             "SELECT client_ip, device_class, vendor, model, confidence FROM source_labels ORDER BY client_ip"
         )
@@ -78,7 +89,7 @@ class Portrayal:
         return front
 
     def add(self, assessment: Assessment, case: Case) -> None:
-        """Complete the document with devices, examples, exposures and networks."""
+        """Complete the document with devices and networks; examples and exposures come with `finish`."""
         document, origins, found = assessment.document, assessment.origins, assessment.found
         sender = shows(case.votes.values, SENDER_VALUES)
         devices: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
@@ -102,9 +113,39 @@ class Portrayal:
             {"device_class": c, "vendor": v, "model": m, "sources": s, "messages": n}
             for (c, v, m), (s, n) in ranked[:TOP_DEVICES]
         ]
-        document["examples"] = self._examples(assessment, case, found, sender) if found is not None else []
-        document["exposures"] = self._exposures(case, origins)
+        chosen = (
+            list(self._chosen(assessment, case, found, sender))[:MAX_EXAMPLES] if found is not None else []
+        )
+        document["examples"] = document["exposures"] = []
         document["by_network"] = _by_network(case.asn, origins)
+        known = {
+            ip: origin for ip, origin in zip(case.addresses, origins, strict=True) if origin != "unknown"
+        }
+        self._waiting.append(_Waiting(assessment, case, chosen, known))
+        if sum(len(one.known) for one in self._waiting) >= TOGETHER:
+            self.finish()
+
+    def finish(self) -> None:
+        """Ask for the examples and exposures of all campaigns that wait: a query each would cost a cluster minutes."""
+        waiting, self._waiting = self._waiting, []
+        proofs = self.proofs(sorted({one.case.addresses[row] for one in waiting for row in one.chosen}))
+        names: dict[str, set[str]] = {}
+        for ip, sightings in self._sightings(sorted({ip for one in waiting for ip in one.known})):
+            names[ip] = {exposure.name for exposure in exposures_of(sightings, self._label(ip), self._reads)}
+        for one in waiting:
+            document, found = one.assessment.document, one.assessment.found
+            if found is not None:
+                document["examples"] = [
+                    self._example(row, one.assessment, one.case, found, proofs) for row in one.chosen
+                ]
+            document["exposures"] = self._exposures(one.known, names)
+
+    def _label(self, address: str) -> Label | None:
+        front = self.fronts.get(address)
+        if front is None:
+            return None
+        parent = PARENT_OF.get(front.device_class, "unknown")
+        return Label(front.device_class, parent, front.vendor, front.model, 1.0, "", "")
 
     def proofs(self, addresses: list[str]) -> dict[str, list[Proof]]:
         """The lines behind the votes of *addresses*."""
@@ -122,13 +163,6 @@ class Portrayal:
 
     def _place(self, file: int, place: str | None) -> str:
         return place or self._files[file]
-
-    def _examples(
-        self, assessment: Assessment, case: Case, found: Mixture, sender: NDArray[np.bool_]
-    ) -> list[dict[str, Any]]:
-        chosen = list(self._chosen(assessment, case, found, sender))[:MAX_EXAMPLES]
-        proofs = self.proofs([case.addresses[row] for row in chosen])
-        return [self._example(row, assessment, case, found, proofs) for row in chosen]
 
     def _chosen(
         self, assessment: Assessment, case: Case, found: Mixture, sender: NDArray[np.bool_]
@@ -183,27 +217,19 @@ class Portrayal:
             "p": {name: round(float(chance), 4) for name, chance in zip(ORIGINS, p, strict=True)},
         }
 
-    def _exposures(self, case: Case, origins: list[str]) -> list[dict[str, Any]]:
+    def _exposures(self, origins: dict[str, str], names_of: dict[str, set[str]]) -> list[dict[str, Any]]:
         """Each exposure of the identified things, with how many of them show it; of PCs, that they are infected."""
-        kinds = {
-            ip: origin for ip, origin in zip(case.addresses, origins, strict=True) if origin != "unknown"
-        }
         sources: Counter[str] = Counter()
         classes: dict[str, Counter[str | None]] = defaultdict(Counter)
-        for ip, sightings in self._sightings(list(kinds)):
+        for ip in sorted(origins):
             front = self.fronts.get(ip)
-            thing = kinds[ip] in ("thing_self", "thing_relay")
-            parent = PARENT_OF.get(front.device_class, "unknown") if front else "unknown"
-            label = (
-                Label(front.device_class, parent, front.vendor, front.model, 1.0, "", "") if front else None
-            )
-            names = {exposure.name for exposure in exposures_of(sightings, label, self._reads)}
-            if not thing:
-                names &= {"compromised_pc"}
+            names = names_of.get(ip, set())
+            if origins[ip] not in ("thing_self", "thing_relay"):
+                names = names & {"compromised_pc"}
             for name in names:
                 sources[name] += 1
                 classes[name][front.device_class if front else None] += 1
-        infected = sum(origin == "nat_pc" for origin in kinds.values())
+        infected = sum(origin == "nat_pc" for origin in origins.values())
         if infected:
             sources["compromised_pc"] = infected
         rows = []

@@ -37,6 +37,7 @@ def identify(
         documents[campaign] = assessment.document
         origin_rows.append(_origin_rows(campaign, case, assessment, portrayal))
         vote_rows.append(_vote_rows(campaign, case, assessment))
+    portrayal.finish()
     engine.add("source_origins", pa.concat_tables(origin_rows))
     engine.add("source_votes", pa.concat_tables(vote_rows))
     return documents

@@ -19,9 +19,9 @@ FROM (
         JOIN mails AS m ON m.seq = b.seq
         GROUP BY b.campaign, m.dialect
     ) AS i
-    JOIN (SELECT dialect, count(*) AS messages FROM mails GROUP BY dialect) AS a ON a.dialect = i.dialect
+    JOIN dialect_totals AS a ON a.dialect = i.dialect
     JOIN reported AS r ON r.campaign = i.campaign
-    CROSS JOIN (SELECT count(*) AS messages FROM mails) AS t
+    CROSS JOIN (SELECT sum(messages) AS messages FROM dialect_totals) AS t
     WHERE i.messages >= 0.05 * r.messages
 ) AS ranked
 WHERE place <= 8

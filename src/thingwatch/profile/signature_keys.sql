@@ -9,6 +9,6 @@ FROM signatures AS s
 JOIN said AS c ON c.lure = s.lure
 JOIN reported AS r ON r.campaign = c.campaign
 JOIN buckets AS b ON b.key = s.key
-CROSS JOIN (SELECT count(*) AS messages FROM mails) AS t
+CROSS JOIN (SELECT sum(messages) AS messages FROM dialect_totals) AS t
 GROUP BY c.campaign, s.key
 HAVING sum(s.messages) >= 0.02 * max(r.messages)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from thingwatch.model import Message, RawMail, Skip
+from thingwatch.read.arrived import arrived_messages, columns_of_table
 from thingwatch.read.export import READERS
 from thingwatch.read.mailbox import Load, mails_in, plan
 from thingwatch.read.maillog import first_year
@@ -19,7 +20,10 @@ from thingwatch.read.message import read_message
 from thingwatch.read.received import Border
 from thingwatch.read.stream import open_bytes
 
-__all__ = ["Border", "Load", "RawMail", "messages_in", "messages_of", "plan", "read_message"]
+__all__ = [
+    "Border", "Load", "RawMail", "arrived_messages", "columns_of_table", "messages_in", "messages_of", "plan",
+    "read_message",
+]  # fmt: skip
 
 
 def messages_in(load: Load, border: Border) -> Iterator[Message | Skip]:

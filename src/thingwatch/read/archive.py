@@ -115,6 +115,12 @@ def mails_in_archive(path: Path, form: str) -> Iterator[RawMail | Skip]:
             yield Skip(place, stream.defect)
 
 
+def mails_in_bytes(content: bytes, place: str) -> Iterator[RawMail | Skip]:
+    """Yield the mails in *content*, a whole file that stood at *place*: of any form but tables and logs."""
+    budget = Budget(len(content))
+    yield from _member_mails(Member(io.BytesIO(content), budget, len(content)), place, budget, 0)
+
+
 def shown(path: Path) -> str:
     """Return *path* as it stands in a place: as given, with what cannot be printed replaced."""
     return str(path).encode("utf-8", "replace").decode().translate(_UNPRINTABLE)

@@ -173,7 +173,7 @@ def _is_list_of_text(kind: Any) -> bool:
     return _is_textual(kind.value_type) or pa.types.is_null(kind.value_type)
 
 
-def _columns(schema: Any, path: Path) -> dict[str, str]:
+def mail_columns(schema: Any, path: Path | str) -> dict[str, str]:
     """Map our names to the columns of *schema* that hold them. Raises InputError naming the column."""
     standing: dict[str, str] = {}
     for column in schema.names:
@@ -213,12 +213,12 @@ def table_spans(path: Path, form: str) -> Iterator[tuple[int, int]]:
     try:
         if form == "parquet":
             with pq.ParquetFile(path) as table:
-                _columns(table.schema_arrow, path)
+                mail_columns(table.schema_arrow, path)
                 count = table.num_row_groups
         else:
             with pa.OSFile(str(path)) as file:
                 reader = _arrow_reader(file)
-                _columns(reader.schema, path)
+                mail_columns(reader.schema, path)
                 count = getattr(reader, "num_record_batches", 1)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: a damaged {form} file ({_first_line(error)}); write it again") from error
@@ -244,7 +244,7 @@ def table_rows(path: Path, form: str, start: int, end: int, place: str) -> Itera
     where, at = f"{place}@" if form == "parquet" else f"{place}@{start}.", 0
     try:
         for where, at, batch, columns in _batches(path, form, start, end, place):
-            for row, (raw, beside) in enumerate(_rows(batch, columns), at):
+            for row, (raw, beside) in enumerate(values_of(batch, columns), at):
                 yield from mail_of_row(raw, beside, f"{where}{row}")
             at += batch.num_rows
     except (pa.ArrowException, OSError, ValueError, InputError):
@@ -257,7 +257,7 @@ def _batches(
     """Yield (place but for the row, number of the first row, batch of bounded size, columns)."""
     if form == "parquet":
         with pq.ParquetFile(path, pre_buffer=False, buffer_size=_READ_BYTES) as table:
-            columns = _columns(table.schema_arrow, path)
+            columns = mail_columns(table.schema_arrow, path)
             groups = [table.metadata.row_group(number) for number in range(end)]
             at = sum(group.num_rows for group in groups[:start])
             total = sum(group.total_byte_size for group in groups[start:])
@@ -270,7 +270,7 @@ def _batches(
         return
     with pa.OSFile(str(path)) as file:
         reader = _arrow_reader(file)
-        columns = _columns(reader.schema, path)
+        columns = mail_columns(reader.schema, path)
         indexed = hasattr(reader, "num_record_batches")
         batches = (reader.get_batch(number) for number in range(start, end)) if indexed else reader
         for number, batch in enumerate(batches, start):
@@ -278,7 +278,8 @@ def _batches(
                 yield f"{place}@{number}.", first, batch.slice(first, ARROW_ROWS), columns
 
 
-def _rows(batch: Any, columns: dict[str, str]) -> Iterator[tuple[bytes | None, dict[str, Any]]]:
+def values_of(batch: Any, columns: dict[str, str]) -> Iterator[tuple[bytes | None, dict[str, Any]]]:
+    """Yield the mail of each row of *batch* and what stands beside it; *columns* as `mail_columns` gives them."""
     taken: dict[str, list[Any]] = {}
     for noun, name in columns.items():
         column = batch.column(name)

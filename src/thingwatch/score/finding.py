@@ -81,14 +81,17 @@ Label = Callable[[Row], str | None]
 def tally(case: Path, truth: Path) -> list[Row]:
     messages, known = case / "messages.parquet", truth / "truth.parquet"
     for path in (messages, known):
-        if not path.is_file():
+        if not path.exists():
             raise InputError(f"{path}: no such file; give a case folder and the folder of its replay")
     text = resources.files("thingwatch").joinpath("score.sql").read_text("utf-8")
     create_truth, create_found, create_tally = [part for part in text.split(";\n") if part.strip()]
     try:
         with duckdb.connect() as base:
             base.execute(create_truth, {"truth": str(known)})
-            base.execute(create_found, {"messages": str(messages)})
+            # A cluster writes a folder of files.
+            base.execute(
+                create_found, {"messages": str(messages / "*.parquet" if messages.is_dir() else messages)}
+            )
             base.execute(create_tally)
             return [Row(*row) for row in base.execute("FROM tally").fetchall()]
     except duckdb.Error as error:

@@ -6,9 +6,19 @@ from pathlib import Path
 
 from thingwatch.config import Settings
 from thingwatch.store.embedded import Embedded
-from thingwatch.store.engine import Engine, Steps, TableForm, accounted, query
+from thingwatch.store.engine import FILE_BITS, WHOLE, Engine, Steps, TableForm, accounted, query
 
-__all__ = ["Embedded", "Engine", "Steps", "TableForm", "accounted", "open_engine", "query"]
+__all__ = [
+    "FILE_BITS",
+    "WHOLE",
+    "Embedded",
+    "Engine",
+    "Steps",
+    "TableForm",
+    "accounted",
+    "open_engine",
+    "query",
+]
 
 
 def open_engine(name: str, settings: Settings, folder: Path) -> Engine:

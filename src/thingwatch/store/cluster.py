@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
-import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import reduce
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,18 +24,20 @@ from thingwatch import __version__
 from thingwatch.config import Settings
 from thingwatch.errors import InputError, OutputError, SettingError, ThingwatchError
 from thingwatch.store.dialect import Statement, spark_sql
-from thingwatch.store.engine import Account, Engine, Item, Steps, TableForm, plain
+from thingwatch.store.engine import Account, Engine, Item, Steps, TableForm, leave, plain
 
 try:
     from pyspark.errors import PySparkException
-    from pyspark.sql import DataFrame, SparkSession
-    from pyspark.sql.pandas.types import from_arrow_schema, from_arrow_type
-    from pyspark.sql.types import ArrayType, BinaryType, StructField, StructType
+    from pyspark.sql import DataFrame
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    from thingwatch.store.arrivals import MAX_BATCH_ROWS, MAX_FILE_BYTES, Arrivals
+    from thingwatch.store.session import cause_in, first_line, session_on
 except ImportError as error:
     raise SettingError("--engine spark: PySpark is not installed; pip install 'thingwatch[spark]'") from error
 
 TASKS_PER_CORE = 16  # pieces of work per core, so that none ends late alone; each task costs some 20 ms
-DEAF_SECONDS = 120.0  # without a single worker, after which a run gives up
+DEAF_SECONDS = 60.0  # without a single worker, after which a run gives up
 
 
 class Cluster(Engine):
@@ -50,8 +52,10 @@ class Cluster(Engine):
         self._local = self._master.startswith("local")
         self._staging = (settings.staging or folder.resolve().as_uri()).rstrip("/")
         self._folder = folder
+        self._near = urlsplit(self._staging).scheme == "file"
+        self._spreads = 0
         self._shelves: dict[str, int] = {}  # how often each table was made: no folder is written twice
-        self._session = _session(self._master, settings)
+        self._session = session_on(self._master, settings)
         self._context = self._session.sparkContext
         self._failure = ""
         self._closed = threading.Event()
@@ -112,7 +116,20 @@ class Cluster(Engine):
     def add(self, name: str, table: pa.Table) -> None:
         """Make the table *name* of Arrow rows."""
         with self._told():
-            self._keep(name, self._session.createDataFrame(table))
+            self._keep(name, self._frame(table))
+
+    def load(self, name: str, paths: Sequence[Path], schema: pa.Schema) -> None:
+        """Make the table *name* of the Parquet files at *paths*, which this machine holds."""
+        if not paths:
+            self.add(name, schema.empty_table())
+            return
+        with self._told():
+            if self._local:
+                reader = self._session.read.schema(from_arrow_schema(schema))
+                self._keep(name, reader.parquet(*(path.resolve().as_uri() for path in paths)))
+            else:
+                # Workers do not see this machine's disk.
+                self.add(name, pa.concat_tables(pq.read_table(path, schema=schema) for path in paths))
 
     def apply(
         self, name: str, statement: str, function: Callable[[pa.Table], pa.Table], schema: pa.Schema
@@ -137,41 +154,102 @@ class Cluster(Engine):
         tables: Mapping[str, TableForm],
         told: Callable[[Account], None],
     ) -> list[Account]:
-        """Do *work*, broadcast once, on every item. Each piece of rows travels as one row of lists."""
+        """Do *work*, broadcast once, on every item."""
         sent = [pickle.dumps(item) for item in items]
-        names = list(tables)
+        pieces = min(len(sent), TASKS_PER_CORE * self._context.defaultParallelism) or 1
         carried = self._context.broadcast(work)
-        lists = [
-            StructField(name, ArrayType(from_arrow_type(pa.struct(list(tables[name].schema)))), True)
-            for name in names
-        ]
-        form = StructType([*lists, StructField("account", BinaryType(), True)])
-        arrow_form = pa.schema(
-            [
-                *((name, pa.list_(pa.struct(list(tables[name].schema)))) for name in names),
-                ("account", pa.binary()),
-            ]
-        )
+        with self._told():
+            frame = self._frame(
+                pa.table(
+                    {"number": pa.array(range(len(sent)), pa.int64()), "item": pa.array(sent, pa.binary())}
+                )
+            ).repartition(pieces)
+            spread = self._leave if self._near else self._ship
+            accounts: list[Account] = spread(frame, carried, tables)
+        carried.destroy()
+        for account in accounts:
+            told(account)
+        return accounts
+
+    def _leave(self, frame: DataFrame, work: Any, tables: Mapping[str, TableForm]) -> list[Any]:
+        """Where all hands write to one folder, each item leaves its files there; only accounts come back."""
+        self._spreads += 1
+        folder = Path(urlsplit(self._staging).path) / "tables" / f"spread-{self._spreads}"
+        forms = dict(tables)
+
+        def hands(arrived: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            folder.mkdir(parents=True, exist_ok=True)
+            for batch in arrived:
+                for number, item in zip(batch["number"].to_pylist(), batch["item"].to_pylist(), strict=True):
+                    account = leave(work.value(pickle.loads(item)), forms, folder, number)  # noqa: S301 our driver's
+                    yield pa.RecordBatch.from_pydict({"account": [pickle.dumps(account)]})
+
+        found = frame.mapInArrow(hands, "account binary").collect()
+        for name, form in tables.items():
+            schema = from_arrow_schema(form.schema)
+            if found:
+                files = f"{folder.as_uri()}/{name}-*.parquet"
+                self._session.read.schema(schema).parquet(files).createOrReplaceTempView(name)
+            else:
+                self.add(name, form.schema.empty_table())
+        return [pickle.loads(row[0]) for row in found]  # noqa: S301 our own workers'
+
+    def _ship(self, frame: DataFrame, work: Any, tables: Mapping[str, TableForm]) -> list[Any]:
+        """Where staging is a URL, Spark writes: each piece of rows travels as one row of lists."""
+        form = _shipped_form(tables)
 
         def hands(arrived: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for batch in arrived:
                 for item in batch["item"].to_pylist():
-                    yield from _shipped(carried.value(pickle.loads(item)), arrow_form)  # noqa: S301 our own driver's
+                    yield from _shipped(work.value(pickle.loads(item)), form)  # noqa: S301 our own driver's
 
-        pieces = min(len(sent), TASKS_PER_CORE * self._context.defaultParallelism) or 1
+        return self._unpacked(frame.mapInArrow(hands, from_arrow_schema(form)), tables)
+
+    def spread_arrived(
+        self,
+        work: Callable[[Iterable[pa.RecordBatch]], Steps[Account]],
+        urls: list[str],
+        columns_of: Callable[[pa.Schema, str], list[str]],
+        tables: Mapping[str, TableForm],
+    ) -> list[Account]:
+        """Do *work*, broadcast once, on the mail at *urls*, where Spark's connectors bring it."""
+        carried = self._context.broadcast(work)
+        form = _shipped_form(tables)
+
+        def hands(arrived: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            yield from _shipped(carried.value(arrived), form)
+
         with self._told():
-            frame = self._session.createDataFrame(pa.table({"item": pa.array(sent, pa.binary())}))
-            self._keep("shipped", frame.repartition(pieces).mapInArrow(hands, form))
-            for name in names:
-                inline = self._session.sql(f"SELECT inline({name}) FROM shipped WHERE {name} IS NOT NULL")
-                self._keep(name, inline)
-            found = self._session.sql("SELECT account FROM shipped WHERE account IS NOT NULL").collect()
-        self.drop("shipped")
+            self._session.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(MAX_BATCH_ROWS))
+            mail = Arrivals(self._session, urls, columns_of)
+            shipped = [frame.mapInArrow(hands, from_arrow_schema(form)) for frame in mail.frames()]
+            accounts: list[Account] = self._unpacked(reduce(DataFrame.unionAll, shipped), tables)
+            self._session.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
         carried.destroy()
-        accounts = [pickle.loads(row[0]) for row in found]  # noqa: S301 our own workers'
-        for account in accounts:
-            told(account)
+        if mail.too_large:
+            raise InputError(
+                f"{mail.too_large[0]}: larger than {MAX_FILE_BYTES >> 20} MB, and it is read whole from there; write"
+                " the mail into a table (Parquet with a raw column), or mount it and give its path"
+            )
         return accounts
+
+    def arrived(
+        self, urls: list[str], columns_of: Callable[[pa.Schema, str], list[str]], places: set[int]
+    ) -> Iterator[pa.RecordBatch]:
+        """The mail of *urls* at *places*, read again."""
+        with self._told():
+            for frame in Arrivals(self._session, urls, columns_of).frames(places):
+                yield from frame.toArrow().to_batches()
+
+    def _unpacked(self, shipped: DataFrame, tables: Mapping[str, TableForm]) -> list[Any]:
+        """Write *shipped* down once, make *tables* of its lists, and give the accounts in it."""
+        self._keep("shipped", shipped)
+        for name in tables:
+            inline = self._session.sql(f"SELECT inline({name}) FROM shipped WHERE {name} IS NOT NULL")
+            self._keep(name, inline)
+        found = self._session.sql("SELECT account FROM shipped WHERE account IS NOT NULL").collect()
+        self.drop("shipped")
+        return [pickle.loads(row[0]) for row in found]  # noqa: S301 our own workers'
 
     def write(self, statement: str, path: Path, large: bool = False) -> None:
         """The rows of *statement* at *path*; where *large*, as a folder of the files that many workers wrote."""
@@ -182,6 +260,10 @@ class Cluster(Engine):
         with self._told():
             self._select(spark_sql(statement), {}).write.option("compression", "zstd").parquet(written)
             self._fetch(written, path)
+
+    def _frame(self, table: pa.Table) -> DataFrame:
+        # In one piece: of a table that begins with two empty chunks, PySpark 4.3 silently drops all rows.
+        return self._session.createDataFrame(table.combine_chunks())
 
     def _keep(self, name: str, frame: DataFrame) -> None:
         """Write *frame* down, and let *name* mean what was written."""
@@ -233,8 +315,7 @@ class Cluster(Engine):
         """Ask a few workers who they are: another version of ours, or no common folder, must end the run now."""
         asked_of = max(2, self._context.defaultParallelism)
         mark = f"{self._staging}/tables/here"
-        near = urlsplit(self._staging).scheme == "file"
-        here = urlsplit(mark).path if near else ""
+        here = urlsplit(mark).path if self._near else ""
         with self._told():
             system, path = self._files(mark)
             system.create(path, True).close()
@@ -310,42 +391,16 @@ class Cluster(Engine):
             "Could not read footer",
         ):
             if sign in text:
-                return InputError(f"spark: a file of the input cannot be read: {_first(text, sign)}")
+                return InputError(f"spark: a file of the input cannot be read: {first_line(text, sign)}")
         if isinstance(error, PySparkException) and "PATH_NOT_FOUND" in text:
-            return InputError(f"spark: {_first(text, 'PATH_NOT_FOUND')}")
-        return InputError(f"spark={self._master}: {_cause(text)}; nothing was written")
+            return InputError(f"spark: {first_line(text, 'PATH_NOT_FOUND')}")
+        return InputError(f"spark={self._master}: {cause_in(text)}; nothing was written")
 
 
-def _session(master: str, settings: Settings) -> SparkSession:
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
-    near = master.startswith("local") or urlsplit(master).hostname in ("127.0.0.1", "localhost", "::1")
-    if near:
-        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    build = (
-        SparkSession.builder.master(master)
-        .appName("thingwatch")
-        # Times are UTC, and stand in Parquet as every reader knows them.
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
-        .config("spark.log.level", "ERROR")
-        .config("spark.ui.showConsoleProgress", "false")
-    )
-    if near:
-        build = build.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
-        build = build.config("spark.driver.memory", f"{max(1024, settings.memory_mb)}m")
-    try:
-        session = build.getOrCreate()
-    except Exception as error:
-        if shutil.which("java") is None and not os.environ.get("JAVA_HOME"):
-            raise SettingError(
-                "--engine spark: no Java found; install a Java runtime, 17 or 21 (Debian: openjdk-17-jre-headless)"
-            ) from error
-        raise InputError(f"spark={master}: no session ({_cause(str(error))})") from error
-    context = session.sparkContext
-    if not context.getConf().contains("spark.sql.shuffle.partitions"):
-        session.conf.set("spark.sql.shuffle.partitions", str(max(8, 4 * context.defaultParallelism)))
-    return session
+def _shipped_form(tables: Mapping[str, TableForm]) -> pa.Schema:
+    """The columns in which pieces travel: a list of rows for each of *tables*, and the account."""
+    lists = [(name, pa.list_(pa.struct(list(form.schema)))) for name, form in tables.items()]
+    return pa.schema([*lists, ("account", pa.binary())])
 
 
 def _shipped(steps: Steps[Any], form: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -380,16 +435,3 @@ def _quiet() -> Iterator[None]:
     """For what is done while ending: the session may be dead already."""
     with suppress(Exception):
         yield
-
-
-def _first(text: str, sign: str) -> str:
-    line = next((line for line in text.splitlines() if sign in line), text)
-    return " ".join(line.split())[:400]
-
-
-def _cause(text: str) -> str:
-    """The line that says most: the last "Caused by" or Python error of a long trace, or its first line."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    python = [line for line in lines if line.split(":")[0].endswith("Error") and not line.startswith("at ")]
-    caused = [line for line in lines if line.startswith("Caused by:")]
-    return " ".join((python or caused or lines or ["no reason given"])[-1].split())[:400]

@@ -6,20 +6,19 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from thingwatch.config import Settings
 from thingwatch.errors import InputError, OutputError
-from thingwatch.store.engine import Account, Engine, Item, Steps, TableForm, accounted, asked, plain
+from thingwatch.store.engine import Account, Engine, Item, Steps, TableForm, asked, leave, plain
 
 AHEAD = 3  # items in flight per worker: enough that none waits, few enough to hold in memory
 PARENT_SECONDS = 1.0  # between a worker's looks whether its run still lives
@@ -83,6 +82,14 @@ class Embedded(Engine):
             self._connection.register("incoming", table)
             self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM incoming")
             self._connection.unregister("incoming")
+
+    def load(self, name: str, paths: Sequence[Path], schema: pa.Schema) -> None:
+        """Make the view *name* of the Parquet files at *paths*."""
+        if not paths:
+            self.add(name, schema.empty_table())
+            return
+        files = ", ".join(f"'{_quoted(path / '*.parquet' if path.is_dir() else path)}'" for path in paths)
+        self.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet([{files}])")
 
     def apply(
         self, name: str, statement: str, function: Callable[[pa.Table], pa.Table], schema: pa.Schema
@@ -152,22 +159,7 @@ _task: dict[str, Any] = {}  # what forked workers find: the work of the spread t
 def _do(task: tuple[int, Any]) -> Any:
     """Do the work on one item, leaving a file per table."""
     number, item = task
-    with ExitStack() as files:
-        writers = {
-            name: files.enter_context(
-                # Written once and read a few times within the minute: statistics and compression cost more than
-                # they save, and so does a dictionary of values that do not repeat.
-                pq.ParquetWriter(
-                    _task["folder"] / f"{name}-{number:07d}.parquet",
-                    form.schema,
-                    compression="none",
-                    use_dictionary=list(form.repeating),
-                    write_statistics=False,
-                )
-            )
-            for name, form in _task["tables"].items()
-        }
-        return accounted(_task["work"](item), lambda name, table: writers[name].write_table(table))
+    return leave(_task["work"](item), _task["tables"], _task["folder"], number)
 
 
 def _end_with(parent: int) -> None:

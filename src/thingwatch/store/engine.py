@@ -5,14 +5,19 @@ Two engines answer: `Embedded` on one machine, `Cluster` on many. The analysis k
 
 from __future__ import annotations
 
+import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
+import pyarrow.parquet as pq
+
+from thingwatch.errors import InputError
 
 Item = TypeVar("Item")
 Account = TypeVar("Account")
@@ -20,6 +25,12 @@ Account = TypeVar("Account")
 Steps = Generator[tuple[str, pa.Table], None, Account]
 
 _PARAMETER = re.compile(r"\$([a-z_]+)")
+
+
+FILE_BITS = (
+    28  # mails of one file that can be told apart, where an engine reads: rank of the file, place in it
+)
+WHOLE = "file_content"  # the column of files an engine reads whole
 
 
 class TableForm(NamedTuple):
@@ -80,6 +91,10 @@ class Engine(ABC):
         """Make the table *name* of Arrow rows."""
 
     @abstractmethod
+    def load(self, name: str, paths: Sequence[Path], schema: pa.Schema) -> None:
+        """Make the table *name*, of *schema*, of Parquet files (or folders of such) at *paths*; empty for none."""
+
+    @abstractmethod
     def apply(
         self, name: str, statement: str, function: Callable[[pa.Table], pa.Table], schema: pa.Schema
     ) -> None:
@@ -98,6 +113,28 @@ class Engine(ABC):
         *told* hears each account, on some engines only at the end. Raises InputError where a worker was lost and
         could not be replaced.
         """
+
+    def spread_arrived(
+        self,
+        work: Callable[[Iterable[pa.RecordBatch]], Steps[Account]],
+        urls: list[str],
+        columns_of: Callable[[pa.Schema, str], list[str]],
+        tables: Mapping[str, TableForm],
+    ) -> list[Account]:
+        """Do *work* on the mail at *urls*, which the engine reads itself.
+
+        Batches have the columns rank (of the file among all), file (its address), and either ``WHOLE`` or, with row (in
+        the file), those *columns_of* a table that hold mail.
+        """
+        raise InputError(
+            f"{urls[0]}: only a cluster reads URLs; give --engine spark, or a path of this machine"
+        )
+
+    def arrived(
+        self, urls: list[str], columns_of: Callable[[pa.Schema, str], list[str]], places: set[int]
+    ) -> Iterator[pa.RecordBatch]:
+        """The mail of *urls* at *places* (rank of the file << FILE_BITS, and the place there), read again."""
+        raise InputError(f"{urls[0]}: only a cluster reads URLs; give --engine spark")
 
     @abstractmethod
     def write(self, statement: str, path: Path, large: bool = False) -> None:
@@ -119,6 +156,32 @@ def accounted(steps: Steps[Account], put: Callable[[str, pa.Table], None]) -> Ac
             account: Account = end.value
             return account
         put(name, table)
+
+
+def leave(steps: Steps[Account], tables: Mapping[str, TableForm], folder: Path, number: int) -> Account:
+    """Write the rows of *steps* to a Parquet file per table in *folder*, named for *number*; gives the account.
+
+    A file is whole or not there, and the same work done twice leaves the same.
+    """
+    with ExitStack() as files:
+        writers = {
+            name: files.enter_context(
+                # Written once and read a few times within the minute: statistics and compression cost more than
+                # they save, and so does a dictionary of values that do not repeat.
+                pq.ParquetWriter(
+                    folder / f".{name}-{number:07d}-{os.getpid()}",
+                    form.schema,
+                    compression="none",
+                    use_dictionary=list(form.repeating),
+                    write_statistics=False,
+                )
+            )
+            for name, form in tables.items()
+        }
+        account = accounted(steps, lambda name, table: writers[name].write_table(table))
+    for name in tables:
+        (folder / f".{name}-{number:07d}-{os.getpid()}").replace(folder / f"{name}-{number:07d}.parquet")
+    return account
 
 
 def plain(table: pa.Table) -> pa.Table:

@@ -40,7 +40,9 @@ CREATE TABLE mails ( -- one row per message read, without its text
     line TINYINT, -- the address's name: 0 none, 1 made from the address as customers' lines are, 2 another
     system VARCHAR, -- what the border's TCP fingerprint said of the client, empty where it noted none
     claims VARCHAR, -- the system the mail's program claims: windows, apple, other; empty where it names no program
-    defects VARCHAR[] -- breaches of format, by name
+    defects VARCHAR[], -- breaches of format, by name
+    mark BIGINT, -- hash of who sent what when to whom, by which a later run knows it again; 0 where no time was noted
+    whom BIGINT -- hash of the first recipient; 0 for none
 );
 
 CREATE TABLE keys ( -- one row per key of a message that can bring it together with others
