@@ -50,8 +50,8 @@ NAMES = {
 CONFIG = "canary = false\n[actions]\nknown = 'tag'\nsure = 'tag'\nlikely = 'tag'\ndoubtful = 'tag'\n"
 IN_LOOP = """
 import thingwatch.guard.service.daemon as daemon
-real = daemon.Door
-daemon.Door = lambda *given, executor, **named: real(*given, **named)
+real = daemon.MilterServer
+daemon.MilterServer = lambda *given, executor, **named: real(*given, **named)
 """
 
 

@@ -11,7 +11,7 @@ import atexit
 import gc
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -21,22 +21,24 @@ from thingwatch.errors import UsageError
 from thingwatch.guard.breaker import Breaker
 from thingwatch.guard.deferral import Deferrals
 from thingwatch.guard.finding import Certainty, Finding
-from thingwatch.guard.gateway import Action, Answer, Delivery
+from thingwatch.guard.gateway import MAX_FORGED, Action, Answer, Delivery
 from thingwatch.guard.journal import Event, Journal
 from thingwatch.guard.known import Known
-from thingwatch.guard.ledger import MAX_CHARS, MAX_RECIPIENTS, Entry
+from thingwatch.guard.ledger import Entry, entry_of
 from thingwatch.guard.options import Options
 from thingwatch.guard.policy import SEVERITY, Ruling
 from thingwatch.guard.record import Mail, pack, word
 from thingwatch.guard.sketch import text_hash
 from thingwatch.guard.state import State
 from thingwatch.guard.trace import Trace, read_delivery, trace_of
-from thingwatch.guard.wording import headers_of, reason_of, reply_of
+from thingwatch.guard.witness import MARKS, found_by, witness_of
+from thingwatch.guard.wording import FORGED_REPLY, headers_of, reason_of, reply_of
 from thingwatch.model import Message, Session, Verdict
 
 __all__ = ["Action", "Answer", "Certainty", "Delivery", "Entry", "Guard", "Known", "Options"]
 
-MARKS = ("attack", "bulk", "good")
+PASSED_UNSEEN = "passed unseen"  # stands where the ledger has the queue id, which nobody knows
+FIXED = ("max_messages", "max_sources")  # memory is laid out by these when the guard starts
 
 
 def _ignore(event: dict[str, Any]) -> None:
@@ -61,26 +63,36 @@ class Guard:
         *events* is told what happens, a plain dict each. Raises OutputError or InputError for a *folder* that
         cannot be used or read.
         """
-        self.options = options or Options()
+        self._go_by(options or Options())
         self.settings = settings or Settings()
         self.counts: Counter[str] = Counter()
+        # Guards that remember as one: handed every record others should hear, by whoever calls ``decide``.
+        self.outgoing: Callable[[bytes], None] | None = None
+        self._hearing = False
         self._listener = events
         self.state = State(self.options, known or Known(), self.settings, monotonic, self._tell)
         self._wall = wall
         self.deferrals = Deferrals()
         self.breaker = Breaker()
-        self._authserv_ids = tuple(name.lower().encode() for name in self.options.authserv_ids)
-        self._networks = self.options.networks
         self._steps = 0
         self._last_snapshot = self.state.clock.now()
         self.journal = None if folder is None else Journal(folder, self.options.fsync_seconds, self._tell)
         if self.journal is not None:
-            replayed = self.state.restore(self.journal, wall())
+            try:
+                replayed = self.state.restore(self.journal, wall())
+            except Exception:
+                self.journal.close()
+                raise
             self.journal.begin()
             clock = self.state.clock
             self._say({"op": "clock", "clock": clock.as_plain(clock.now()), "wall": wall()})
             if replayed or self.journal.torn:
                 self._tell({"event": "restored", "replayed": replayed, "torn_bytes": self.journal.torn})
+
+    def _go_by(self, options: Options) -> None:
+        self.options = options
+        self._authserv_ids = tuple(name.lower().encode() for name in options.authserv_ids)
+        self._networks = options.networks
 
     def warm(self) -> None:
         """Do now what would make the first mails wait; a server calls it before it listens.
@@ -138,6 +150,8 @@ class Guard:
             self.state.add_good(trace, now, trusted=True)
             self._note(Mail(now, trace, True, None))
             return Answer()
+        if delivery.forged > MAX_FORGED:
+            return self._refuse_forgery(delivery)
         ticket = text_hash(f"{trace.source} {message.mail_from} {message.rcpt_to} {message.message_id}")
         waiting = self.deferrals.find(ticket)
         if waiting is not None:
@@ -162,6 +176,20 @@ class Guard:
             self._note(Mail(now, trace, False, entry))
         return self._answer(finding, ruling, delivery)
 
+    def _refuse_forgery(self, delivery: Delivery) -> Answer:
+        """A mail full of fields under our names: what cannot be taken out of it would speak for us behind us."""
+        self.counts["forged beyond counting"] += 1
+        action = Action.ACCEPT if self.options.canary else Action.REJECT
+        self._tell(
+            {
+                "event": "forged",
+                "action": str(action),
+                "fields": delivery.forged,
+                "queue_id": delivery.queue_id,
+            }
+        )
+        return Answer(action, (), FORGED_REPLY if action is Action.REJECT else "")
+
     def _exemption(self, delivery: Delivery, message: Message) -> str:
         if delivery.login:
             return "login"
@@ -181,13 +209,7 @@ class Guard:
         """What the ledger notes of a stranger's mail, and of every mail that is not simply accepted."""
         if action is Action.ACCEPT and not trace.stranger:
             return None
-        return Entry(
-            delivery.queue_id[:MAX_CHARS],
-            message.message_id[:MAX_CHARS],
-            tuple(address[:MAX_CHARS] for address in message.rcpt_to[:MAX_RECIPIENTS]),
-            delivery.session.received_at or 0,
-            action,
-        )
+        return entry_of(delivery.queue_id, message, delivery.session.received_at or 0, action)
 
     def _answer(self, finding: Finding, ruling: Ruling, delivery: Delivery) -> Answer:
         if ruling.action is Action.ACCEPT:
@@ -195,7 +217,8 @@ class Guard:
         self._tell(
             {
                 "event": "decision", "action": str(ruling.action), "wanted": str(ruling.wanted),
-                "softened": ruling.why, "campaign": finding.campaign, "certainty": str(finding.certainty),
+                "softened": ruling.why, "campaign": finding.campaign,
+                "verdict": str(finding.verdict or Verdict.UNSURE), "certainty": str(finding.certainty),
                 "bits": finding.bits, "queue_id": delivery.queue_id, "client_ip": delivery.session.client_ip,
             }
         )  # fmt: skip
@@ -221,7 +244,8 @@ class Guard:
 
     def rollback(self, campaign: str, by: str = "") -> list[Entry]:
         """Disarm *campaign*: from the next mail on it is tagged at most. Gives what it held, to be released."""
-        released = self.state.rollback(campaign)
+        self.state.disarm(campaign)
+        released = self.state.release(campaign)
         self._say({"op": "rollback", "campaign": campaign, "by": by})
         self._tell({"event": "rollback", "campaign": campaign, "released": len(released), "by": by})
         return released
@@ -285,10 +309,81 @@ class Guard:
             },
         }  # fmt: skip
 
-    def reload(self, known: Known) -> None:
-        """Take another case's campaigns, between two mails."""
+    def reload(self, known: Known, options: Options | None = None) -> list[str]:
+        """Take another case's campaigns and other *options*, between two mails.
+
+        Gives the names of options that only a new start would change; they stay as they are.
+        """
+        kept: list[str] = []
+        if options is not None:
+            kept = [name for name in FIXED if getattr(options, name) != getattr(self.options, name)]
+            self._go_by(options.changed(**{name: getattr(self.options, name) for name in kept}))
+            self.state.change(self.options)
         self.state.detector.known = known
-        self._tell({"event": "reloaded", "campaigns": len(known.campaigns)})
+        return kept
+
+    # -- Mail that was not asked about.
+
+    def passed(self, message: Message) -> Finding:
+        """Remember *message*, which was let in while nobody looked, and note it as delivered."""
+        now = self.state.clock.now()
+        at = message.received_at or 0
+        finding, trace = self.state.observe(trace_of(message, at), now)
+        entry = entry_of(PASSED_UNSEEN, message, at, Action.ACCEPT)
+        if finding.place or finding.campaign:
+            self.state.ledger.note(finding.place or f"c{finding.campaign}", entry)
+        self._note(Mail(now, trace, False, entry))
+        self.counts[PASSED_UNSEEN] += 1
+        return finding
+
+    def hear(self, traces: Sequence[Trace]) -> None:
+        """Other guards observed *traces*: remember them as if they had come here. Nothing is done with them."""
+        self._hearing = True
+        try:
+            for trace in traces:
+                now = self.state.clock.now()
+                try:
+                    self.state.observe(trace, now)
+                except Exception as error:
+                    self.counts["hearsay failed"] += 1
+                    self._tell(
+                        {"event": "failed", "error": f"{type(error).__name__}: {error}", "queue_id": ""}
+                    )
+                    continue
+                self.counts["heard"] += 1
+                self._note(Mail(now, trace, False, None))
+        finally:
+            self._hearing = False
+
+    def hear_word(self, op: dict[str, Any]) -> bool:
+        """Somebody told another guard *op*, see ``witness``; whether a campaign here is the one that was meant."""
+        name = op["campaign"]
+        if not self.state.is_known(name):
+            found = found_by(op["witness"], self.state.young.campaigns.values())
+            if found is None:
+                return False
+            name = found.id
+        self._hearing = True
+        try:
+            if op["op"] == "mark":
+                self.mark(name, op["mark"], op["by"])
+            else:
+                self.state.disarm(name)
+                self._say({"op": "disarm", "campaign": name, "by": op["by"]})
+                # What is held here is let go by a command here: the mail server's queue is not ours to touch.
+                held = len(self.held(name))
+                self._tell(
+                    {
+                        "event": "rollback-heard",
+                        "alert": held > 0,
+                        "campaign": name,
+                        "held": held,
+                        "by": op["by"],
+                    }
+                )
+        finally:
+            self._hearing = False
+        return True
 
     # -- What outlives us.
 
@@ -301,8 +396,13 @@ class Guard:
     def _say(self, op: dict[str, Any]) -> None:
         if self.journal is not None:
             self.journal.append(word(op))
+        if self.outgoing is not None and not self._hearing and op["op"] in ("mark", "rollback"):
+            self.outgoing(word({**op, "witness": witness_of(self.state.groups(op["campaign"]))}))
 
     def _note(self, mail: Mail) -> None:
+        if self.outgoing is not None and not self._hearing and not mail.exempt:
+            # What was done with it, and for whom, is nobody else's business: no entry.
+            self.outgoing(pack(mail._replace(entry=None)))
         journal = self.journal
         if journal is None:
             return

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from thingwatch.group.lures import MIN_VOTES
 from thingwatch.guard.lure import Campaign
@@ -21,6 +22,7 @@ from thingwatch.guard.trace import Trace
 from thingwatch.guard.young import BACKGROUND_MAILS, Young
 
 OWN_DIALECT = 0.05  # of a campaign's mails, from which a dialect is its own
+_NO_KEYS = np.zeros(0, dtype=np.uint64)
 MIN_AGE_SECONDS = 3600.0  # strangers' mail is good when nothing was found of it for so long
 
 
@@ -33,8 +35,8 @@ class Reach(StrEnum):
 
 
 class _Good(NamedTuple):
-    keys: np.ndarray[Any, np.dtype[np.uint64]]
-    kinds: np.ndarray[Any, np.dtype[np.int8]]
+    keys: NDArray[np.uint64]
+    kinds: NDArray[np.int8]
     dialect: int
     stranger: bool
     at: int  # when it came, stream time
@@ -85,6 +87,18 @@ class GoodMail:
             hits += 1
             narrow += good.dialect in own or good.stranger
         return Reach.NONE if narrow else Reach.NARROW if hits else Reach.WIDE, hits
+
+    def keys(self) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.bool_], NDArray[np.float64]]:
+        """Keys of the good mails nobody wrote as an answer, end to end; and of each key's mail when it came (by the
+        stream), whether a stranger sent it, and when it came by the waiting clock."""
+        told = [good for good in self._mails if not good.answer]
+        lengths = [len(good.keys) for good in told]
+        return (
+            np.concatenate([_NO_KEYS, *(good.keys for good in told)]),
+            np.repeat(np.array([good.at for good in told], dtype=np.int64), lengths),
+            np.repeat(np.array([good.stranger for good in told], dtype=np.bool_), lengths),
+            np.repeat(np.array([good.seen for good in told], dtype=np.float64), lengths),
+        )
 
     def as_plain(self) -> list[list[Any]]:
         """Plain data for the snapshot."""

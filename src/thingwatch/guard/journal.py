@@ -89,9 +89,9 @@ class Journal:
             return 0
 
     def read_snapshot(self, arrays: Arrays) -> dict[str, Any] | None:
-        """Fill *arrays* and give the plain part; None when there is no snapshot, or one for other sizes.
+        """Fill *arrays* and give the plain part; None when there is no snapshot.
 
-        Raises InputError for a snapshot that cannot be read: it is never written over in silence.
+        Raises InputError for one of other sizes, or that cannot be read: it is never written over in silence.
         """
         path = self.folder / SNAPSHOT
         if not path.exists():
@@ -100,12 +100,12 @@ class Journal:
             with path.open("rb") as file:
                 head = json.loads(file.readline(1 << 16))
                 targets = dict(arrays)
-                fits = head["schema"] == SCHEMA and head["arrays"] == [
-                    [name, str(array.dtype), len(array)] for name, array in targets.items()
-                ]
-                if not fits:
-                    self._event({"event": "snapshot-unfit", "why": "other sizes or another version"})
-                    return None
+                sizes = [[name, str(array.dtype), len(array)] for name, array in targets.items()]
+                if head["schema"] != SCHEMA or head["arrays"] != sizes:
+                    raise InputError(
+                        f"{path}: laid out for another max_messages or max_sources, or by another version; set them"
+                        " back, or move the folder away to start with an empty memory"
+                    )
                 plain = json.loads(file.read(head["plain_bytes"]))
                 for array in targets.values():
                     got = file.readinto(memoryview(array.view(np.uint8).data))

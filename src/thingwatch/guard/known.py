@@ -30,6 +30,11 @@ _CAPS = {
     Family.LINK: CAPS["cap_link"],
     Family.ATTACHMENT: CAPS["cap_file"],
 }
+_COLUMNS = {
+    "campaigns": ["campaign_id", "verdict", "kind", "bits", "messages", "sources"],
+    "keys": ["campaign_id", "key", "weight"],
+    "hands": ["campaign_id", "dialect", "weight"],
+}
 _FAMILY_OF = {kind: family for kind, (family, _) in KINDS.items()}
 
 
@@ -65,19 +70,32 @@ class Known:
         self._worth = np.zeros(0, dtype=np.float32)
 
     @classmethod
-    def load(cls, case: Path) -> Known:
-        """Read the case folder *case*; raises InputError when it is none, or one of before hands.parquet."""
+    def load(cls, *cases: Path) -> Known:
+        """What the case folders *cases* know together; of a campaign that several hold, the first one's word counts.
+
+        Raises InputError for a folder that is no case, or one of before hands.parquet.
+        """
         made = cls()
-        try:
-            verdicts = pq.read_table(case / "campaigns.parquet")
-            keys = pq.read_table(case / "keys.parquet", columns=["campaign_id", "key", "weight"])
-            hands = pq.read_table(case / "hands.parquet", columns=["campaign_id", "dialect", "weight"])
-            report = json.loads((case / "report.json").read_text("utf-8"))
-        except (OSError, ValueError, pa.ArrowException) as error:
-            raise InputError(
-                f"{case}: cannot be read as a case ({error}); make it with: thingwatch uncover"
-            ) from error
-        made._take(verdicts, keys, hands, _signed_shares(report))
+        if not cases:
+            return made
+        found: dict[str, list[pa.Table]] = {name: [] for name in _COLUMNS}
+        signed: dict[str, float] = {}
+        taken: set[str] = set()
+        for case in dict.fromkeys(cases):
+            try:
+                tables = {n: pq.read_table(case / f"{n}.parquet", columns=c) for n, c in _COLUMNS.items()}
+                report = json.loads((case / "report.json").read_text("utf-8"))
+            except (OSError, ValueError, pa.ArrowException) as error:
+                raise InputError(
+                    f"{case}: cannot be read as a case ({error}); make it with: thingwatch uncover"
+                ) from error
+            for name, table in tables.items():
+                fresh = pc.invert(pc.is_in(table["campaign_id"], pa.array(sorted(taken), pa.string())))
+                found[name].append(table.filter(fresh))
+            signed = {**_signed_shares(report), **signed}
+            taken.update(tables["campaigns"]["campaign_id"].to_pylist())
+        whole = {name: pa.concat_tables(parts, promote_options="permissive") for name, parts in found.items()}
+        made._take(whole["campaigns"], whole["keys"], whole["hands"], signed)
         return made
 
     def _take(self, verdicts: pa.Table, keys: pa.Table, hands: pa.Table, signed: dict[str, float]) -> None:

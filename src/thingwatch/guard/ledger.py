@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from thingwatch.guard.gateway import Action
+from thingwatch.model import Message
 
 MAX_RECIPIENTS = 100  # of one mail that are noted; what RFC 5321 asks a server to take
 MAX_CHARS = 320  # of an identifier or address
@@ -24,6 +25,12 @@ class Entry(NamedTuple):
     recipients: tuple[str, ...]
     at: int  # microseconds since 1970, by the gateway's clock
     action: Action
+
+
+def entry_of(queue_id: str, message: Message, at: int, action: Action) -> Entry:
+    """What is noted of *message*, cut to size."""
+    recipients = tuple(address[:MAX_CHARS] for address in message.rcpt_to[:MAX_RECIPIENTS])
+    return Entry(queue_id[:MAX_CHARS], message.message_id[:MAX_CHARS], recipients, at, action)
 
 
 class Ledger:

@@ -78,6 +78,10 @@ class Policy:
         self._hour = -1
         self._in_hour = 0
 
+    def change(self, options: Options) -> None:
+        """Go by *options* from now on; what campaigns have earned stays."""
+        self.options, self._table = options, options.table
+
     def rule(self, finding: Finding, trace: Trace, now: float) -> Ruling:
         """What is done with the mail of *trace*."""
         hour = int(now // 3600)

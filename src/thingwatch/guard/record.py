@@ -78,8 +78,9 @@ def unpack(payload: bytes) -> Mail:
         n,
     ) = _TRACE.unpack_from(payload)
     start = _TRACE.size
-    keys = np.frombuffer(payload, dtype=np.uint64, count=n, offset=start)
-    kinds = np.frombuffer(payload, dtype=np.int8, count=n, offset=start + 8 * n)
+    # Copied: for arrays that cannot be written, numba would compile everything a second time.
+    keys = np.frombuffer(payload, dtype=np.uint64, count=n, offset=start).copy()
+    kinds = np.frombuffer(payload, dtype=np.int8, count=n, offset=start + 8 * n).copy()
     marks = {word: bool(flags >> i & 1) for i, word in enumerate(_FLAGS)}
     entry = None
     if action != 255:

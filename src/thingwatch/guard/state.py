@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from thingwatch.config import Settings
@@ -48,9 +48,15 @@ class State:
         self.policy = Policy(options, self.young)
         self.ledger = Ledger()
         self._tell = tell
-        self._traps = frozenset(text_hash(address.lower()) for address in options.traps)
+        self._traps = _hashes(options.traps)
         self._trapped: dict[int, set[int]] = {}  # campaign → traps it hit
         self._good_at = float("-inf")
+
+    def change(self, options: Options) -> None:
+        """Go by *options* from the next mail on."""
+        self.options = options
+        self.policy.change(options)
+        self._traps = _hashes(options.traps)
 
     # -- What changes it.
 
@@ -107,7 +113,7 @@ class State:
     def mark(self, campaign: str, verdict: str) -> None:
         """A person says what *campaign* is; raises UsageError when it is not remembered."""
         groups = self.groups(campaign)
-        if any(known.id == campaign for known in self.detector.known.campaigns):
+        if self.is_known(campaign):
             self.detector.marks[campaign] = verdict
         elif not groups:
             raise UsageError(f"{campaign}: no such campaign is remembered; see: thingwatch guard campaigns")
@@ -118,15 +124,14 @@ class State:
         rule = self.policy.rule_of(campaign)
         rule.disarmed = "" if verdict == "attack" else f"marked {verdict}"
 
-    def rollback(self, campaign: str) -> list[Entry]:
-        """A person disarms *campaign*; gives what it held. Raises UsageError when it is not remembered."""
-        if (
-            not self.groups(campaign)
-            and campaign not in self.policy.rules
-            and campaign not in self._known_ids()
-        ):
+    def disarm(self, campaign: str) -> None:
+        """A person disarms *campaign*: it may tag, no more. Raises UsageError when it is not remembered."""
+        if not self.groups(campaign) and campaign not in self.policy.rules and not self.is_known(campaign):
             raise UsageError(f"{campaign}: no such campaign is remembered; see: thingwatch guard campaigns")
         self.policy.rule_of(campaign).disarmed = "rolled back"
+
+    def release(self, campaign: str) -> list[Entry]:
+        """Note what *campaign* held as delivered, and give it."""
         return self.ledger.release(self.places(campaign))
 
     # -- What is asked of it.
@@ -135,8 +140,9 @@ class State:
         """Remembered campaigns of that id: several, when they were recognised as one of a case."""
         return [group for group in self.young.campaigns.values() if group.id == campaign]
 
-    def _known_ids(self) -> set[str]:
-        return {known.id for known in self.detector.known.campaigns}
+    def is_known(self, campaign: str) -> bool:
+        """Whether a case knows *campaign* by that id."""
+        return any(known.id == campaign for known in self.detector.known.campaigns)
 
     def places(self, campaign: str) -> list[str]:
         """Where the ledger notes its mails."""
@@ -207,10 +213,16 @@ class State:
         try:
             if op["op"] == "mark":
                 self.mark(op["campaign"], op["mark"])
-            elif op["op"] == "rollback":
-                self.rollback(op["campaign"])
+            elif op["op"] in ("rollback", "disarm"):
+                self.disarm(op["campaign"])
+                if op["op"] == "rollback":
+                    self.release(op["campaign"])
             elif op["op"] == "entry":
                 self.ledger.restore([[op["place"], *op["entry"]]])
         except UsageError:
             # The campaign was forgotten since; so is what was said of it.
             return
+
+
+def _hashes(addresses: Iterable[str]) -> frozenset[int]:
+    return frozenset(text_hash(address.lower()) for address in addresses)

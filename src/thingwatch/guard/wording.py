@@ -6,6 +6,7 @@ from thingwatch.guard.finding import Finding
 from thingwatch.guard.gateway import Action
 from thingwatch.guard.policy import Ruling
 
+FORGED_REPLY = "550 5.6.0 Too many header fields under names of our own"
 MAX_REASONS = 4  # named in the header, strongest first
 
 

@@ -28,8 +28,8 @@ def identify(
     engine.make(__package__, "source_labels")
     portrayal = Portrayal(engine, files, reads)
     documents = {}
-    origin_rows: list[pa.Table] = [_NO_ORIGINS]
-    vote_rows: list[pa.Table] = [_NO_VOTES]
+    origin_rows: list[pa.Table] = [_ORIGINS_SCHEMA.empty_table()]
+    vote_rows: list[pa.Table] = [_VOTES_SCHEMA.empty_table()]
     for campaign in weighed.members:
         case = weighed.of(campaign)
         assessment = assess(weighed, case, seed, campaign in weighed.attacks)
@@ -43,7 +43,7 @@ def identify(
     return documents
 
 
-_NO_ORIGINS = pa.schema(
+_ORIGINS_SCHEMA = pa.schema(
     [
         ("campaign", pa.int64()),
         ("client_ip", pa.string()),
@@ -53,8 +53,8 @@ _NO_ORIGINS = pa.schema(
         ("device_vendor", pa.string()),
         ("device_model", pa.string()),
     ]
-).empty_table()
-_NO_VOTES = pa.schema(
+)
+_VOTES_SCHEMA = pa.schema(
     [
         ("campaign", pa.int64()),
         ("client_ip", pa.string()),
@@ -63,7 +63,7 @@ _NO_VOTES = pa.schema(
         ("family", pa.string()),
         ("bits", pa.float64()),
     ]
-).empty_table()
+)
 
 
 def _origin_rows(campaign: int, case: Case, assessment: Assessment, portrayal: Portrayal) -> pa.Table:
@@ -83,13 +83,13 @@ def _origin_rows(campaign: int, case: Case, assessment: Assessment, portrayal: P
         pa.array([front.vendor or None if front else None for front in fronts], pa.string()),
         pa.array([front.model or None if front else None for front in fronts], pa.string()),
     ]
-    return pa.Table.from_arrays(columns, schema=_NO_ORIGINS.schema)
+    return pa.Table.from_arrays(columns, schema=_ORIGINS_SCHEMA)
 
 
 def _vote_rows(campaign: int, case: Case, assessment: Assessment) -> pa.Table:
     """A row for each vote of each source: what it says, and its worth in bits."""
     addresses = pa.array(case.addresses, pa.string())
-    tables = [_NO_VOTES]
+    tables = [_VOTES_SCHEMA.empty_table()]
     for name, (bits, values, fresh) in worth(case, assessment.found).items():
         item = items()[name]
         rows = np.flatnonzero(values != UNSEEN)

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from outlet_daemons import RedisServer, needs
 from outlet_wave import ARMED, NOON, Clock, play, shop_mail, wave_mail
 
-from thingwatch.guard import Action
+from thingwatch.guard import Action, Guard
 from thingwatch.guard.outlets.heard import Heard
 from thingwatch.guard.outlets.resp import Address
 from thingwatch.guard.outlets.shared import Shared
-from thingwatch.guard.outlets.sharing import SharingGuard, is_sound, word_of
 from thingwatch.guard.outlets.stream import MAX_RECORDS, Batch, batch_of, contents_of
 from thingwatch.guard.record import Mail, pack, word
 from thingwatch.guard.trace import read_delivery, trace_of
+from thingwatch.guard.witness import is_sound, word_of
 
 pytestmark = needs("redis-server")
 HARD = (Action.QUARANTINE, Action.REJECT)
@@ -34,9 +34,7 @@ class Member:
 
     def __init__(self, server: RedisServer, name: str, clock: Clock, folder: Path | None = None) -> None:
         self.events: list[dict[str, Any]] = []
-        self.guard = SharingGuard(
-            ARMED, folder=folder, events=self.events.append, monotonic=clock, wall=clock
-        )
+        self.guard = Guard(ARMED, folder=folder, events=self.events.append, monotonic=clock, wall=clock)
         self.shared = Shared(
             self.guard,
             Address.of(server.url),
@@ -105,7 +103,7 @@ def test_two_guards_find_a_wave_as_early_as_one(server: RedisServer) -> None:
         return 200
 
     clock = Clock()
-    single = SharingGuard(ARMED, monotonic=clock, wall=clock)
+    single = Guard(ARMED, monotonic=clock, wall=clock)
     numbers = range(1, 200)
 
     def decide(number: int) -> Any:
@@ -154,9 +152,13 @@ def test_words_of_people_reach_the_same_campaign_elsewhere(server: RedisServer) 
         one.guard.rollback(ids[0], "anna")
         await pump(one, two)
         await pump(one, two)
-        (release,) = [e for e in two.events if e["event"] == "to-release"]
-        assert "Q97" in release["queue_ids"]
+        (heard,) = [e for e in two.events if e["event"] == "rollback-heard"]
+        assert heard["alert"]
+        assert heard["held"] >= 1
         assert two.guard.decide(wave_mail(98, clock.at)).action == "tag"
+        assert "Q97" in [entry.queue_id for entry in two.guard.rollback(heard["campaign"])], (
+            "let go by a command here"
+        )
         marks = [e for e in two.events if e["event"] in ("marked", "rollback")]
         await pump(one, two)
         assert [e for e in two.events if e["event"] in ("marked", "rollback")] == marks, "heeded once"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from guard.service.botwave import client_ip, mail_of
 from guard.service.running import ARMED, Running
-from guard.service.wave import client_ip, mail_of
 
 from thingwatch.errors import UsageError
 from thingwatch.guard.gateway import Action, Answer

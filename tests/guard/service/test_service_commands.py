@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from guard.service.botwave import client_ip, mail_of
 from guard.service.running import ARMED, Running
-from guard.service.wave import client_ip, mail_of
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
@@ -133,7 +133,7 @@ def test_a_folder_of_other_sizes_is_not_written_over(tmp_path: Path) -> None:
         for number in range(12):
             daemon.check(mail_of(number), client_ip=client_ip(number))
         daemon.stop()
-        with pytest.raises(InputError, match="config"):
+        with pytest.raises(InputError, match="max_messages"):
             said("mark", "y-2", "attack", "--state", str(daemon.state))
         daemon.start()
         assert daemon.campaigns()[0]["messages"] == 12

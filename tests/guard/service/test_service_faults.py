@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from guard.postfix import Postfix, needs_postfix
+from guard.service.botwave import Wave, client_ip, mail_of, numbers_in, send
 from guard.service.running import ARMED, Running
-from guard.service.wave import Wave, client_ip, mail_of, numbers_in, send
 
 pytestmark = needs_postfix
 
@@ -79,8 +79,8 @@ def test_a_killed_guard_loses_no_mail_and_no_memory(tmp_path: Path, default_acti
 
 def test_who_comes_while_the_guard_wakes_up_waits_for_it(tmp_path: Path) -> None:
     """The door is open before memory is there: a mail that comes in between is decided on, not let pass."""
-    slow = "import thingwatch.guard.service.daemon as d\nreal = d.warm_up\n"
-    slow += "def warm_up():\n    import time\n    time.sleep(1.5)\n    real()\nd.warm_up = warm_up\n"
+    slow = "from thingwatch.guard import Guard\nreal = Guard.warm\n"
+    slow += "def warm(self):\n    import time\n    time.sleep(1.5)\n    real(self)\nGuard.warm = warm\n"
     config = ARMED + '[actions]\nknown = "tag"\n'
     timeouts = {f"milter_{step}_timeout": "60s" for step in ("connect", "command", "content")}
     with (

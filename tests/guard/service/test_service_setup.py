@@ -7,14 +7,13 @@ import mailbox
 from pathlib import Path
 
 import pytest
+from guard.service.botwave import client_ip, mail_of
 from guard.service.running import ARMED, Running
-from guard.service.wave import client_ip, mail_of
 
 from thingwatch.config import Settings
 from thingwatch.errors import InputError, SettingError
-from thingwatch.guard import Guard, Options
-from thingwatch.guard.service.equip import checked, guard_class
-from thingwatch.guard.service.reload import load_known, take_options
+from thingwatch.guard import Guard, Known, Options
+from thingwatch.guard.service.equip import checked
 from thingwatch.guard.service.settings import Service, Setup, is_loopback
 from thingwatch.identify import Networks
 from thingwatch.uncover import uncover
@@ -80,7 +79,6 @@ def test_outlets_tables_are_checked(tables: dict[str, object]) -> None:
 
 def test_without_tables_the_guard_is_plain() -> None:
     """Nothing of the outlets is loaded for who has none."""
-    assert guard_class({}) is Guard
 
 
 def case_of(folder: Path, seed: int) -> Path:
@@ -115,22 +113,22 @@ def digest_of(text: str) -> str:
 def test_several_cases_are_known_together(tmp_path: Path) -> None:
     """What each knows alone; the same case twice adds nothing."""
     one, two = (case_of(tmp_path, seed) for seed in (1, 2))
-    alone = [load_known([str(case)]) for case in (one, two)]
-    both = load_known([str(one), str(two), str(one)])
+    alone = [Known.load(case) for case in (one, two)]
+    both = Known.load(one, two, one)
     assert all(known.campaigns for known in alone)
     ids = [{campaign.id for campaign in known.campaigns} for known in (*alone, both)]
     assert ids[2] == ids[0] | ids[1]
     assert both.nbytes == alone[0].nbytes + alone[1].nbytes > 0
-    assert load_known([]).campaigns == []
+    assert Known.load().campaigns == []
     with pytest.raises(InputError):
-        load_known([str(one), str(tmp_path)])
+        Known.load(one, tmp_path)
 
 
 def test_options_change_while_the_guard_runs() -> None:
     """All but what memory is laid out by."""
     guard = Guard(Options(max_messages=2000, max_sources=2000))
-    kept = take_options(
-        guard, Options().changed(canary=False, traps=["t@x.example"], actions={"sure": "reject"})
+    kept = guard.reload(
+        Known(), Options().changed(canary=False, traps=["t@x.example"], actions={"sure": "reject"})
     )
     assert sorted(kept) == ["max_messages", "max_sources"]
     assert not guard.options.canary

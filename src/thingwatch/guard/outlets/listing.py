@@ -119,15 +119,9 @@ class Listing:
         it was known, unless it came before the campaign's first.
         """
         state = self._guard.state
-        now = state.clock.now()
-        keys, times = [], []
-        for its_keys, _, _, stranger, at, seen, answer in state.policy.good.as_plain():
-            if not answer and not (stranger and now - seen < MIN_AGE_SECONDS):
-                keys.append(its_keys)
-                times.append(np.full(len(its_keys), at if stranger else _ALWAYS, dtype=np.int64))
-        if keys:
-            self._good = np.array([key for row in keys for key in row], dtype=np.uint64)
-            self._good_at = np.concatenate(times)
+        keys, at, stranger, seen = state.policy.good.keys()
+        kept = ~(stranger & (state.clock.now() - seen < MIN_AGE_SECONDS))
+        self._good, self._good_at = keys[kept], np.where(stranger, at, _ALWAYS)[kept]
 
     def listed(self, now: float) -> list[Listed]:
         """All that is published at *now*, in a fixed order."""

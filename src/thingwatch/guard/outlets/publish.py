@@ -116,7 +116,7 @@ class Publisher:
     def tell(self, event: dict[str, Any]) -> None:
         """An event of the guard."""
         kind = event.get("event")
-        if kind in ("joined", "marked", "rollback"):
+        if kind in ("joined", "marked", "rollback", "rollback-heard"):
             self._words.append(event)
         elif kind == "decision":
             key = event.get("queue_id", ""), event.get("client_ip")
@@ -204,7 +204,7 @@ class Publisher:
         campaign = str(event.get("campaign"))
         if event["event"] == "joined":
             self.listing.join(campaign, [str(name) for name in event.get("ended", ())])
-        elif event["event"] == "rollback" or event.get("mark") != "attack":
+        elif event["event"] != "marked" or event.get("mark") != "attack":
             self.listing.drop(campaign)
 
     async def _put(self, listed: list[Listed], now: float) -> None:

@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from thingwatch.errors import SettingError
+from thingwatch.guard import Guard
 from thingwatch.guard.outlets.heard import BEGINNING, Heard
 from thingwatch.guard.outlets.publish import Ask, _at_once
 from thingwatch.guard.outlets.resp import Address, Command, Redis, Refused, Unreachable
-from thingwatch.guard.outlets.sharing import SharingGuard, word_of
 from thingwatch.guard.outlets.stream import MAX_NAME_CHARS, MAX_RECORDS, Batch, batch_of, contents_of
 from thingwatch.guard.record import WORD, records
 from thingwatch.guard.trace import Trace
+from thingwatch.guard.witness import word_of
 
 PREFIX = "thingwatch:shared:"
 WRITE_SECONDS = 0.1  # between batches
@@ -49,7 +50,7 @@ class Shared:
 
     def __init__(
         self,
-        guard: SharingGuard,
+        guard: Guard,
         address: Address,
         name: str,
         folder: Path | None = None,

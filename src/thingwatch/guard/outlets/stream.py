@@ -10,9 +10,9 @@ import json
 import struct
 from typing import Any, NamedTuple
 
-from thingwatch.guard.outlets.sharing import is_sound, word_of
 from thingwatch.guard.record import MAIL, WORD, records, unpack
 from thingwatch.guard.trace import Trace
+from thingwatch.guard.witness import is_sound, word_of
 
 MAX_RECORDS = 64  # of one batch
 MAX_BATCH_BYTES = 1 << 20
@@ -85,8 +85,7 @@ def _trace(payload: bytes, wall: float) -> Trace | None:
         return None
     if not -MAX_AGE_SECONDS <= trace.at / 1e6 - wall <= MAX_AHEAD_SECONDS or not is_sound(trace):
         return None
-    # Arrays over foreign bytes cannot be written, and compiled code would be compiled once more for such.
-    return trace._replace(keys=trace.keys.copy(), kinds=trace.kinds.copy())
+    return trace
 
 
 def _word(payload: bytes) -> dict[str, Any] | None:

@@ -134,17 +134,7 @@ class OnFolder:
 
         if not folder.is_dir():
             raise InputError(f"{folder}: no state folder; name the one of the guard with --state")
-        unfit: list[str] = []
-
-        def hear(event: dict[str, Any]) -> None:
-            if event["event"] == "snapshot-unfit":
-                unfit.append(str(event.get("why", "")))
-
-        self._guard = Guard(Setup.load(config).options, None, folder, events=hear)
-        if unfit:
-            # Closing it would put an empty memory over the one that is there.
-            self._let_go()
-            raise InputError(f"{folder}: its memory has {unfit[0]}; give the guard's own --config")
+        self._guard = Guard(Setup.load(config).options, None, folder)
         self._runs = Runs(folder)
         self._changed = False
         self._campaigns: Callable[..., Any] = campaigns_of

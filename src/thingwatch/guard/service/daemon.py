@@ -15,21 +15,19 @@ from typing import Any
 
 from thingwatch import __version__
 from thingwatch.errors import OutputError, ThingwatchError
-from thingwatch.guard import Answer, Delivery, Guard, Known, Options
-from thingwatch.guard.milter import Limits
+from thingwatch.guard import Answer, Delivery, Guard, Known
+from thingwatch.guard.milter import Limits, MilterServer
 from thingwatch.guard.service.desk import Desk
-from thingwatch.guard.service.door import Door, opened
-from thingwatch.guard.service.equip import equip, guard_class
+from thingwatch.guard.service.door import opened
+from thingwatch.guard.service.equip import equip
 from thingwatch.guard.service.events import EventLog
 from thingwatch.guard.service.http import HttpLimits, HttpServer
 from thingwatch.guard.service.outlet import Equipment, Outlet
-from thingwatch.guard.service.reload import load_known, take_options
 from thingwatch.guard.service.routes import Routes
 from thingwatch.guard.service.runs import Runs
 from thingwatch.guard.service.secret import own_token
 from thingwatch.guard.service.settings import Setup, is_loopback
 from thingwatch.guard.service.systemd import notify
-from thingwatch.model import Session
 
 TICK_SECONDS = 0.05  # how exactly the deadline is kept
 SIGN_SECONDS = 1.0  # between signs of life
@@ -65,12 +63,12 @@ class Daemon:
         self.equipment = Equipment()
         self._decision: dict[str, Any] | None = None  # the guard's event of the mail it decides on
         self._open = opened(service.milter_address)
-        warm_up()
-        make = guard_class(self.setup.outlets)
-        self.guard = make(self.setup.options, load_known(service.known), self.folder, events=self.hear)
+        known = Known.load(*map(Path, service.known))
+        self.guard = Guard(self.setup.options, known, self.folder, events=self.hear)
+        self.guard.warm()
         self.equipment = equip(self)
         self.decide = self.equipment.beside(self.guard.decide)
-        self.milter = Door(
+        self.milter = MilterServer(
             self.decide,
             Limits(max_bytes=service.max_mail_bytes, max_connections=service.max_connections),
             executor=self.desk,
@@ -215,7 +213,7 @@ class Daemon:
     async def _reload(self) -> None:
         try:
             setup, known = await asyncio.to_thread(self._loaded)
-            kept = await self.desk.ask(self._take, setup, known)
+            kept = await self.desk.ask(self.guard.reload, known, setup.options)
             kept += [
                 f"service.{name}" for name, value in asdict(setup.service).items()
                 if name not in ("known", "log") and value != getattr(self.setup.service, name)
@@ -230,30 +228,13 @@ class Daemon:
 
     def _loaded(self) -> tuple[Setup, Known]:
         setup = self._load()
-        return setup, load_known(setup.service.known)
-
-    def _take(self, setup: Setup, known: Known) -> list[str]:
-        kept = take_options(self.guard, setup.options)
-        self.guard.reload(known)
-        return kept
+        return setup, Known.load(*map(Path, setup.service.known))
 
     def _make(self, folder: Path) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise OutputError(f"{folder}: {error.strerror}; name a folder we can make") from error
-
-
-def warm_up() -> None:
-    """Load the compiled loops before anyone waits: in a guard of its own, whose memory is thrown away."""
-    raw = (
-        b"From: a@b.example\nSubject: warm\n\n"
-        + b"words of a first mail that nobody sent http://b.example/1\n" * 3
-    )
-    delivery = Delivery(raw, Session(0, "192.0.2.1", "h", "", "a@b.example", ("x@b.example",)), "", "", False)
-    throwaway = Guard(Options(max_messages=1000, max_sources=1000))
-    for _ in range(2):
-        throwaway.decide(delivery)
 
 
 def _allow_handles() -> None:

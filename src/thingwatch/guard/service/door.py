@@ -6,12 +6,10 @@ server waits for the first word as long as its own timeout says.
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from pathlib import Path
 
 from thingwatch.errors import OutputError
-from thingwatch.guard.milter import MilterServer
 from thingwatch.guard.milter.address import bind_unix
 from thingwatch.guard.milter.server import BACKLOG
 
@@ -28,21 +26,3 @@ def opened(where: tuple[str, int] | Path) -> socket.socket:
         return socket.create_server(where, family=family, backlog=BACKLOG)
     except OSError as error:
         raise OutputError(f"{host}:{port}: {error.strerror}; give another --milter") from error
-
-
-class Door(MilterServer):
-    """A milter server that can take over a socket that listens already."""
-
-    async def take_over(self, bound: socket.socket) -> str:
-        """Serve who waits at *bound* and who comes; its address as Postfix writes it."""
-        loop = asyncio.get_running_loop()
-        if bound.family == socket.AF_UNIX:
-            path = Path(bound.getsockname())
-            self._listening.append(
-                await loop.create_unix_server(self._connection, sock=bound, backlog=BACKLOG)
-            )
-            self._socket_files.append((path, path.stat().st_ino))
-            return f"unix:{path}"
-        self._listening.append(await loop.create_server(self._connection, sock=bound, backlog=BACKLOG))
-        host, port = bound.getsockname()[:2]
-        return f"inet:[{host}]:{port}" if ":" in host else f"inet:{host}:{port}"

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thingwatch.errors import SettingError
-from thingwatch.guard import Guard
 from thingwatch.guard.service.outlet import Equipment, Outlet, Tap
 
 if TYPE_CHECKING:
@@ -41,15 +40,6 @@ TABLES: dict[str, dict[str, Any]] = {
 TAP_PATH = "/rspamd"
 
 
-def guard_class(tables: Mapping[str, Any]) -> type[Guard]:
-    """The guard that goes with *tables*: one that says what it observes, where memory is shared."""
-    if "shared" not in tables:
-        return Guard
-    from thingwatch.guard.outlets.sharing import SharingGuard
-
-    return SharingGuard
-
-
 def equip(daemon: Daemon) -> Equipment:
     """What the tables of *daemon* ask for; raises SettingError."""
     tables = checked(daemon.setup.outlets)
@@ -61,7 +51,6 @@ def equip(daemon: Daemon) -> Equipment:
     from thingwatch.guard.outlets.resp import Address, Redis
     from thingwatch.guard.outlets.rspamd import tap
     from thingwatch.guard.outlets.shared import Shared
-    from thingwatch.guard.outlets.sharing import SharingGuard
     from thingwatch.guard.outlets.zone import Zone
 
     files: list[Any] = []
@@ -77,7 +66,7 @@ def equip(daemon: Daemon) -> Equipment:
     taps: dict[str, Tap] = {}
     if tables.get("rspamd", {}).get("tap"):
         taps[TAP_PATH] = tap(publisher)
-    if "shared" in tables and isinstance(daemon.guard, SharingGuard):
+    if "shared" in tables:
         about = tables["shared"]
         outlets.append(
             Shared(

@@ -9,43 +9,25 @@ import json
 from typing import Any
 
 from thingwatch.errors import UsageError
-from thingwatch.guard import Entry, Guard
+from thingwatch.guard import PASSED_UNSEEN, Guard
 from thingwatch.guard.finding import Certainty
-from thingwatch.guard.gateway import Action
 from thingwatch.guard.ledger import MAX_CHARS, MAX_RECIPIENTS
-from thingwatch.guard.record import Mail, pack
-from thingwatch.guard.trace import trace_of
 from thingwatch.model import Message, RawMail, Session
 from thingwatch.read import Border, read_message
 from thingwatch.read.field import cleaned
 
-LABEL = "passed unseen"  # stands where the ledger has the queue id, which nobody knows
-
 
 def take_passed(guard: Guard, message: Message) -> dict[str, Any]:
     """Have *guard* remember *message*, received while it was away; gives what it is, and who got it."""
-    state = guard.state
-    now = state.clock.now()
-    at = message.received_at or 0
-    finding, trace = state.observe(trace_of(message, at), now)
-    entry = Entry(
-        LABEL, message.message_id[:MAX_CHARS], tuple(one[:MAX_CHARS] for one in message.rcpt_to[:MAX_RECIPIENTS]),
-        at, Action.ACCEPT,
-    )  # fmt: skip
-    place = finding.place or f"c{finding.campaign}"
-    if place != "c":
-        state.ledger.note(place, entry)
-    if guard.journal is not None:
-        guard.journal.append(pack(Mail(now, trace, False, entry)))
-    guard.counts[LABEL] += 1
+    finding = guard.passed(message)
     attack = finding.certainty is not Certainty.NONE and finding.own
     return {
-        "label": LABEL,
+        "label": PASSED_UNSEEN,
         "campaign": finding.campaign if attack else "",
         "confidence": str(finding.certainty if attack else Certainty.NONE),
-        "message_id": entry.message_id,
-        "recipients": list(entry.recipients),
-        "received_at": at,
+        "message_id": message.message_id[:MAX_CHARS],
+        "recipients": list(message.rcpt_to[:MAX_RECIPIENTS]),
+        "received_at": message.received_at or 0,
         "client_ip": message.client_ip or "",
         "place": message.place,
     }

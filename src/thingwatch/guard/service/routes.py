@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thingwatch.errors import ThingwatchError, UsageError
-from thingwatch.guard import Answer, Entry, Guard
+from thingwatch.guard import PASSED_UNSEEN, Answer, Entry, Guard
 from thingwatch.guard.service import metrics
 from thingwatch.guard.service.check import answer_of, delivery_of
 from thingwatch.guard.service.http import Request, Response, as_json, refusal
 from thingwatch.guard.service.outlet import Tap
-from thingwatch.guard.service.passed import LABEL, message_of_log, message_of_raw, take_passed
+from thingwatch.guard.service.passed import message_of_log, message_of_raw, take_passed
 from thingwatch.guard.service.secret import is_bearer
 from thingwatch.guard.service.settings import is_loopback
 from thingwatch.guard.sketch import text_hash
@@ -225,7 +225,7 @@ def campaigns_of(guard: Guard, least: int) -> list[dict[str, Any]]:
 
 def entry_as_plain(entry: Entry) -> dict[str, Any]:
     """*entry* as JSON takes it, with whether it passed while nobody looked."""
-    unseen = entry.queue_id == LABEL
+    unseen = entry.queue_id == PASSED_UNSEEN
     return {
         **entry._asdict(), "queue_id": "" if unseen else entry.queue_id, "recipients": list(entry.recipients),
         "action": str(entry.action), "passed_unseen": unseen,
