@@ -36,10 +36,15 @@ $(REFERENCE): scripts/fetch_reference.py | $(INSTALLED)
 reference: $(INSTALLED) ## fetch the tables of networks and countries again
 	@$(BIN)/python scripts/fetch_reference.py --force
 
-test: setup ## run all tests
+# The servers that the guard's tests start on loopback; installed once, never run as services.
+$(VENV)/.servers: scripts/system_packages.sh | $(INSTALLED)
+	@scripts/system_packages.sh servers
+	@touch $@
+
+test: setup $(VENV)/.servers ## run all tests
 	$(BIN)/pytest
 
-nightly: setup ## all tests, those of minutes too, and the cluster demo
+nightly: setup $(VENV)/.servers ## all tests, those of minutes too, and the cluster demo
 	$(BIN)/pytest -m "nightly or not nightly"
 	$(MAKE) cluster-demo
 

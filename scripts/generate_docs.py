@@ -31,6 +31,7 @@ def pages() -> dict[str, str]:
     """Every page whose source exists: file name and text."""
     made: dict[str, Callable[[], str | None]] = {
         "settings.md": settings_page,
+        "guard-settings.md": guard_settings_page,
         "reasons.md": reasons_page,
         "tables.md": tables_page,
         "commands.md": commands_page,
@@ -44,18 +45,22 @@ def settings_page() -> str | None:
     """Every setting: default, range, unit, sentence."""
     if (config := _module("thingwatch.config")) is None:
         return None
-    rows = []
-    for field in dataclasses.fields(config.Settings):
-        about = field.metadata
-        low, high = about.get("low"), about.get("high")
-        span = f"{low:,} to {high:,}" if low is not None and high is not None else ""
-        rows.append((f"`{field.name}`", f"`{_default(field)}`", span, about["unit"], _sentence(about["doc"])))
     return _page(
         "Settings",
         "src/thingwatch/config.py",
         "Given in a TOML file of `name = value` lines with `--config`. A value outside its range is refused.",
-        _table(("setting", "default", "range", "unit", "what it does"), rows),
+        _table(("setting", "default", "range", "unit", "what it does"), _setting_rows(config.Settings)),
     )
+
+
+def _setting_rows(settings: Any) -> list[tuple[str, ...]]:
+    rows = []
+    for field in dataclasses.fields(settings):
+        about = field.metadata
+        low, high = about.get("low"), about.get("high")
+        span = f"{low:,} to {high:,}" if low is not None and high is not None else ""
+        rows.append((f"`{field.name}`", f"`{_default(field)}`", span, about["unit"], _sentence(about["doc"])))
+    return rows
 
 
 def reasons_page() -> str | None:
@@ -112,11 +117,8 @@ def commands_page() -> str | None:
     import typer
 
     root: Any = typer.main.get_command(cli.app)
-    commands = getattr(root, "commands", None) or {root.name: root}
     parts = []
-    for name, command in sorted(commands.items()):
-        if command.hidden:
-            continue
+    for name, command in _commands(root, ""):
         parameters = [
             one for one in command.params if not getattr(one, "hidden", False) and one.name != "help"
         ]
@@ -126,6 +128,38 @@ def commands_page() -> str | None:
         parts.append(f"## {name}\n\n    {usage}\n\n{_plain(command.help)}\n")
         parts.append(_table(("argument or option", "default", "what it does"), rows))
     return _page("Commands", "src/thingwatch/cli.py", _plain(root.help), "\n".join(parts))
+
+
+def _commands(group: Any, before: str) -> Iterable[tuple[str, Any]]:
+    """Every command by its whole name; those of a group behind the group's own."""
+    for name in sorted(group.list_commands(None)):
+        command = group.get_command(None, name)
+        if command.hidden:
+            continue
+        if hasattr(command, "list_commands"):
+            yield from _commands(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
+
+
+def guard_settings_page() -> str | None:
+    """Every setting of guard.toml: the guard's own on top, then the tables."""
+    options, service = _module("thingwatch.guard.options"), _module("thingwatch.guard.service.settings")
+    if options is None or service is None:
+        return None
+    head = ("setting", "default", "range", "unit", "what it does")
+    body = [
+        _table(head, _setting_rows(options.Options)),
+        "## [service]\n",
+        _table(head, _setting_rows(service.Service)),
+    ]
+    return _page(
+        "Settings of the guard",
+        "src/thingwatch/guard/options.py",
+        "Given in a TOML file with `thingwatch guard run --config`. A value outside its range is refused. Tables"
+        " `[outlets.NAME]` are on [guard-outlets](guard-outlets.md), the table `[actions]` on [guard](guard.md).",
+        "\n".join(body),
+    )
 
 
 def likelihoods_page() -> str | None:
@@ -214,11 +248,13 @@ def _module(name: str) -> ModuleType | None:
 def _default(field: dataclasses.Field[Any]) -> str:
     made: Any = field.default_factory
     value = made() if field.default is dataclasses.MISSING else field.default
+    if isinstance(value, bool):
+        return str(value).lower()
     return "[]" if value == () else repr(value).replace("'", '"')
 
 
 def _argument(one: Any) -> str:
-    name = (one.metavar or one.name).upper() + ("..." if one.nargs == -1 else "")
+    name = (one.metavar or one.name).upper().rstrip(".") + ("..." if one.nargs == -1 else "")
     return name if one.required else f"[{name}]"
 
 

@@ -17,7 +17,7 @@ from thingwatch.guard.outlets.listing import Listed
 from thingwatch.guard.outlets.maps import FileMaps, map_text, path_of
 from thingwatch.guard.outlets.publish import Publisher
 from thingwatch.guard.outlets.redis_maps import RedisMaps
-from thingwatch.guard.outlets.resp import Address, Redis
+from thingwatch.guard.outlets.server import Address, Redis
 from thingwatch.guard.outlets.traits import Trait, TraitKind, traits_of
 from thingwatch.guard.trace import read_delivery
 
@@ -183,7 +183,7 @@ def test_rspamd_reads_the_files(tmp_path: Path) -> None:
 def test_rspamd_asks_redis(redis: RedisServer) -> None:
     """What is put into Redis works for the next mail; flushed, it is told and back with the next round."""
     events: list[dict[str, Any]] = []
-    site = Site(redis=RedisMaps(Redis(Address.of(redis.url)), events.append))
+    site = Site(redis=RedisMaps(Redis(Address(redis.url)), events.append))
     replaced = {f"{FILES}/thingwatch_{kind}.map": f"redis://thingwatch:{kind}" for kind in TraitKind}
     mail, other = wave_mail(900, NOON).raw, shop_mail(1, NOON).raw
     with Rspamd(replaced, ("multimap", "groups"), redis.port) as rspamd:
@@ -220,14 +220,14 @@ def test_two_guards_keep_one_map_in_redis(redis: RedisServer) -> None:
         return Listed(Trait(TraitKind.HOST, text * 40), "y-1", until)
 
     async def keep() -> list[bytes]:
-        one, two = (RedisMaps(Redis(Address.of(redis.url)), [].append) for _ in range(2))
+        one, two = (RedisMaps(Redis(Address(redis.url)), [].append) for _ in range(2))
         await one.put([row("a", NOON + 60), row("b", NOON + 600)], NOON)
         await two.put([row("b", NOON + 600), row("c", NOON + 600)], NOON)
         await two.put([row("b", NOON + 600), row("c", NOON + 600)], NOON)
         await one.put([row("a", NOON + 60)], NOON)
         await two.put([row("b", NOON + 600), row("c", NOON + 600)], NOON + 30)
         await two.expire(NOON + 61)
-        (keys,) = await Redis(Address.of(redis.url)).ask(("HKEYS", "thingwatch:host"))
+        (keys,) = await Redis(Address(redis.url)).ask(("HKEYS", "thingwatch:host"))
         return sorted(keys)
 
     assert asyncio.run(keep()) == [b"b" * 40, b"c" * 40]

@@ -18,7 +18,7 @@ from outlet_wave import ARMED, NOON, Clock, play, shop_mail, wave_mail
 
 from thingwatch.guard import Action, Guard
 from thingwatch.guard.outlets.heard import Heard
-from thingwatch.guard.outlets.resp import Address
+from thingwatch.guard.outlets.server import Address
 from thingwatch.guard.outlets.shared import Shared
 from thingwatch.guard.outlets.stream import MAX_RECORDS, Batch, batch_of, contents_of
 from thingwatch.guard.record import Mail, pack, word
@@ -37,7 +37,7 @@ class Member:
         self.guard = Guard(ARMED, folder=folder, events=self.events.append, monotonic=clock, wall=clock)
         self.shared = Shared(
             self.guard,
-            Address.of(server.url),
+            Address(server.url),
             name,
             folder,
             events=self.events.append,
@@ -387,7 +387,7 @@ def test_one_guard_cut_off_and_back(server: RedisServer) -> None:
         await line.lay()
         one, two = Member(server, "mx1", clock), Member(server, "mx2", clock)
         for redis in (two.shared._writing, two.shared._reading):
-            redis.address = redis.address._replace(port=line.port)
+            redis.address = Address(f"redis://127.0.0.1:{line.port}/0")
         tasks = [asyncio.create_task(member.shared.run()) for member in (one, two)]
         play(one.guard.decide, clock, range(1, 6))
         await until(lambda: two.verdict()[2] == 5)

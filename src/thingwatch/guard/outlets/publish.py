@@ -19,7 +19,7 @@ from thingwatch.guard import Action, Answer, Delivery, Guard
 from thingwatch.guard.gateway import Decide
 from thingwatch.guard.outlets.listing import ACTED_ON, Listed, Listing
 from thingwatch.guard.outlets.redis_maps import RedisMaps
-from thingwatch.guard.outlets.resp import Unreachable
+from thingwatch.guard.outlets.server import Unreachable
 from thingwatch.guard.outlets.traits import Trait, traits_of
 from thingwatch.guard.policy import SEVERITY
 from thingwatch.guard.trace import read_delivery

@@ -12,7 +12,7 @@ from typing import Any
 
 from thingwatch.guard.outlets.listing import Listed
 from thingwatch.guard.outlets.maps import MAX_ENTRIES, VALUE
-from thingwatch.guard.outlets.resp import Command, Redis, Refused, Unreachable
+from thingwatch.guard.outlets.server import Command, Redis, Refused, Unreachable
 from thingwatch.guard.outlets.traits import TraitKind
 
 PREFIX = "thingwatch:"

@@ -19,12 +19,12 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import msgpack
 import zstandard
 
 from thingwatch.errors import UsageError
 from thingwatch.fingerprint.links import registered_domain
 from thingwatch.guard.gateway import Delivery
-from thingwatch.guard.outlets.msgpack import is_map, unpacked
 from thingwatch.guard.outlets.publish import Publisher
 from thingwatch.guard.outlets.traits import Trait, TraitKind, digest_of, subject_digest
 from thingwatch.model import Message, Session
@@ -111,7 +111,7 @@ def _parts(body: bytes, fields: Fields) -> tuple[dict[str, Any], bytes | None]:
         known = json.loads(body)
         raw = known.pop("message", None)
         return known, b64decode(raw, validate=True) if isinstance(raw, str) else None
-    if is_map(body):
+    if is_packed_map(body):
         named = {name.decode("utf-8", "replace"): value for name, value in unpacked(body).items()}
         raw = named.pop("message", None)
         return named, raw if isinstance(raw, bytes) else None
@@ -138,6 +138,30 @@ def _multipart(body: bytes, boundary: bytes) -> tuple[dict[str, Any], bytes | No
     if not isinstance(known, dict):
         raise ValueError("metadata that is no object")
     return known, raw
+
+
+def is_packed_map(body: bytes) -> bool:
+    """Whether *body* begins as a map of MessagePack does; no text and no JSON does."""
+    return body[:1] != b"" and (0x80 <= body[0] <= 0x8F or body[0] in (0xDE, 0xDF))
+
+
+def unpacked(body: bytes) -> dict[bytes, Any]:
+    """The map that *body* is in MessagePack; texts and binaries both as bytes. Raises ValueError for anything else.
+
+    A count larger than the body could hold is refused before room is made for it.
+    """
+    try:
+        value = msgpack.unpackb(body, raw=True, strict_map_key=False, ext_hook=_refused)
+    except (msgpack.UnpackException, TypeError, RecursionError) as error:  # TypeError: a list as a name
+        raise ValueError(f"not MessagePack: {error}") from error
+    if not isinstance(value, dict):
+        raise ValueError("not a map")
+    # Maps of Rspamd are named by texts; whatever else one is named by is nothing we look for.
+    return {name: item for name, item in value.items() if isinstance(name, bytes)}
+
+
+def _refused(code: int, data: bytes) -> None:
+    raise ValueError(f"an extension type ({code})")
 
 
 def _json_or_text(value: str) -> Any:

@@ -22,7 +22,7 @@ from thingwatch.errors import SettingError
 from thingwatch.guard import Guard
 from thingwatch.guard.outlets.heard import BEGINNING, Heard
 from thingwatch.guard.outlets.publish import Ask, _at_once
-from thingwatch.guard.outlets.resp import Address, Command, Redis, Refused, Unreachable
+from thingwatch.guard.outlets.server import Address, Command, Redis, Refused, Unreachable
 from thingwatch.guard.outlets.stream import MAX_NAME_CHARS, MAX_RECORDS, Batch, batch_of, contents_of
 from thingwatch.guard.record import WORD, records
 from thingwatch.guard.trace import Trace
@@ -123,8 +123,8 @@ class Shared:
                 tasks.create_task(self._write_on())
                 tasks.create_task(self._read_on())
         finally:
-            self._writing.close()
-            self._reading.close()
+            await self._writing.close()
+            await self._reading.close()
 
     def _fails(self, part: str, why: str) -> None:
         if part not in self.alone:

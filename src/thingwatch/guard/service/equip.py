@@ -48,8 +48,8 @@ def equip(daemon: Daemon) -> Equipment:
     from thingwatch.guard.outlets.maps import FileMaps
     from thingwatch.guard.outlets.publish import Publisher
     from thingwatch.guard.outlets.redis_maps import RedisMaps
-    from thingwatch.guard.outlets.resp import Address, Redis
     from thingwatch.guard.outlets.rspamd import tap
+    from thingwatch.guard.outlets.server import Address, Redis
     from thingwatch.guard.outlets.shared import Shared
     from thingwatch.guard.outlets.zone import Zone
 
@@ -58,7 +58,7 @@ def equip(daemon: Daemon) -> Equipment:
         files.append(FileMaps(Path(tables["maps"]["folder"])))
     if "zone" in tables:
         files.append(Zone(Path(tables["zone"]["file"]), tables["zone"]["origin"]))
-    redis = RedisMaps(Redis(Address.of(tables["redis"]["url"])), daemon.hear) if "redis" in tables else None
+    redis = RedisMaps(Redis(Address(tables["redis"]["url"])), daemon.hear) if "redis" in tables else None
     publisher = Publisher(
         daemon.guard, files, redis, ask=daemon.desk.ask, events=daemon.hear, **tables.get("publish", {})
     )
@@ -70,7 +70,7 @@ def equip(daemon: Daemon) -> Equipment:
         about = tables["shared"]
         outlets.append(
             Shared(
-                daemon.guard, Address.of(about["url"]), about["name"], daemon.folder, ask=daemon.desk.ask,
+                daemon.guard, Address(about["url"]), about["name"], daemon.folder, ask=daemon.desk.ask,
                 events=daemon.hear,
             )
         )  # fmt: skip
