@@ -175,6 +175,18 @@ def test_words_of_people_outlive_a_crash(tmp_path: Path) -> None:
     assert set(actions(again.play(later), "second")) == {Action.TAG}
 
 
+def test_a_restart_before_the_first_mail_knows_no_time(tmp_path: Path) -> None:
+    """A guard that nobody asked yet has not seen the gateway's clock: after a restart the first mail tells it."""
+    past, _ = two_waves("idle")
+    idle = Stand(tmp_path)
+    idle.guard.close()
+    again = Stand(tmp_path, clock=5.0)
+    again.play(past)
+    assert not again.named("clock-step")
+    assert again.guard.status()["clock_steps"] == 0
+    assert again.guard.campaigns(20)[0]["first_at"] > START * 1e6 - 1e6
+
+
 @pytest.mark.parametrize("step", [3600.0, -3600.0])
 def test_a_clock_step_opens_and_closes_nothing(step: float) -> None:
     """The gateway's clock is set by an hour in the middle of a wave: same campaigns, same verdict, one alert."""

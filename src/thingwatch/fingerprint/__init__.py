@@ -138,6 +138,7 @@ class Prints(NamedTuple):
     helo_form: U64
     sender_form: U64
     lines: list[int]  # of the address's name, as ``line_of`` says
+    lists: list[str]  # List-Ids that are believed
     names: list[str]  # under whose name a mail comes, "" for none
     forwards: list[bool]  # the subject begins as an answer's or a forward's does
     reports: list[bool]  # by a mail server or an answering machine
@@ -236,6 +237,7 @@ def prints_of(messages: Sequence[Message]) -> Prints:
 
     lines = [line_of(m.ptr, m.client_ip) for m in messages]
     reports = [_is_report(m, line) for m, line in zip(messages, lines, strict=True)]
+    lists = [_list_of(m, line) for m, line in zip(messages, lines, strict=True)]
     ids = [h.message_id for h in hands]
     cut = [i.rpartition(b"@") for i in ids]
     order, id_end, mailer, mime_form, from_form, tree, size_class = hash_all(
@@ -271,7 +273,8 @@ def prints_of(messages: Sequence[Message]) -> Prints:
         helo_form=helo_form,
         sender_form=sender_form ^ size_class,
         lines=lines,
-        names=[_name_of(m, report) for m, report in zip(messages, reports, strict=True)],
+        lists=lists,
+        names=[_name_of(m, name, report) for m, name, report in zip(messages, lists, reports, strict=True)],
         forwards=[_FORWARD.match(m.subject) is not None for m in messages],
         reports=reports,
     )
@@ -313,7 +316,7 @@ def fingerprint(messages: Sequence[Message]) -> Fingerprints:
             _texts([a.dkim for a in columns["authentication"]]),
             _texts([a.dmarc for a in columns["authentication"]]),
             _texts([a.domain for a in columns["authentication"]]),
-            _texts(columns["list_id"]),
+            _texts(prints.lists),
             _texts(prints.names),
             pa.array(columns["reply"], pa.bool_()),
             pa.array(prints.forwards, pa.bool_()),
@@ -350,10 +353,15 @@ def _is_report(message: Message, line: int) -> bool:
     return message.automatic or message.header_from.partition("@")[0] in ("mailer-daemon", "postmaster")
 
 
-def _name_of(message: Message, report: bool) -> str:
+def _list_of(message: Message, line: int) -> str:
+    """The list a mail came over. A customer's line that says so is believed only where a check passed."""
+    return "" if line == ADDRESS_NAME and not message.authentication.domain else message.list_id
+
+
+def _name_of(message: Message, list_id: str, report: bool) -> str:
     """Under whose name a mail comes: its list, the domain that passed authentication, or the host that reports."""
-    if message.list_id:
-        return message.list_id
+    if list_id:
+        return list_id
     if report:
         host = message.header_from.rpartition("@")[2] or message.message_id.rpartition("@")[2] or message.helo
         return "report:" + host.lower()

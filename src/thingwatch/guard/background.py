@@ -1,8 +1,9 @@
 """How other mail is written: what a shared dialect or form is weighed against.
 
-Counted are mails that are no nameless lure's own, once their ten minutes and the next have passed: in the middle of
-a burst nobody can tell the campaign's single mails from others, and a background that holds them would make its
-hand look ordinary. ``group`` does the same by counting in the campaign's silences.
+Counted are mails that are no nameless lure's own, once their ten minutes and the next have passed, and of ten minutes
+in which an attack had a wave none at all: in the middle of a burst nobody can tell the campaign's single mails from
+others, and a background that holds them would make its hand look ordinary. ``group`` does the same by counting in the
+campaign's silences. An attack that never pauses leaves none; so half of a day's mail is counted whatever happens.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from thingwatch.guard.trace import Trace
 
 MAX_VALUES = 20_000  # of each trait; a large site sees a few thousand dialects
 LAG = 2  # ten-minute bins until a mail counts
+DAY_BINS = 144  # of which at most half are left out
 BIN = 600_000_000  # microseconds
 
 
@@ -27,6 +29,8 @@ class Background:
         self.messages = 0
         self.counts: dict[str, dict[int, int]] = {trait: {} for trait in TRAITS}
         self._waiting: deque[tuple[int, dict[tuple[str, int], int], list[int]]] = deque()
+        self._waves: dict[int, None] = {}  # bins in which an attack had a wave
+        self._kept: deque[bool] = deque(maxlen=DAY_BINS)  # of the bins settled last, whether they counted
 
     def note(self, trace: Trace, grammars: Iterable[int], messages: int = 1) -> None:
         """Count *trace*; with -1 take it back, when it turned out to be a lure's after all."""
@@ -41,8 +45,19 @@ class Background:
             counts[pair] = counts.get(pair, 0) + messages
         total[0] += messages
 
+    def wave(self, ten: int) -> None:
+        """An attack has a wave in the ten minutes *ten*."""
+        self._waves[ten] = None
+
     def _settle(self) -> None:
-        _, counts, total = self._waiting.popleft()
+        ten, counts, total = self._waiting.popleft()
+        is_silent = ten not in self._waves
+        for old in [wave for wave in self._waves if wave <= ten]:
+            del self._waves[old]
+        is_kept = is_silent or self._kept.count(False) >= DAY_BINS // 2
+        self._kept.append(is_kept)
+        if not is_kept:
+            return
         self.messages = max(0, self.messages + total[0])
         for (trait, value), messages in counts.items():
             settled = self.counts[trait]
@@ -71,6 +86,8 @@ class Background:
                 [ten, [[*pair, n] for pair, n in counts.items()], total]
                 for ten, counts, total in self._waiting
             ],
+            "waves": list(self._waves),
+            "kept": list(self._kept),
         }
 
     @classmethod
@@ -83,4 +100,6 @@ class Background:
             (ten, {(trait, value): n for trait, value, n in counts}, total)
             for ten, counts, total in plain["waiting"]
         )
+        made._waves = dict.fromkeys(plain["waves"])
+        made._kept.extend(plain["kept"])
         return made

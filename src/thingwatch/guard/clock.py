@@ -43,12 +43,13 @@ class StreamClock:
             self._offset += drift * 0.01
         return received_at
 
-    def as_plain(self, now: float) -> list[float]:
-        """Waiting clock and stream time, for the snapshot."""
-        return [now, now + (self._offset or 0.0)]
+    def as_plain(self, now: float) -> list[float | None]:
+        """Waiting clock and stream time, for the snapshot; no stream time before the first mail has told it."""
+        return [now, None if self._offset is None else now + self._offset]
 
-    def resume(self, plain: list[float], now: float, downtime: float) -> float:
+    def resume(self, plain: list[float | None], now: float, downtime: float) -> float:
         """Go on from a snapshot after *downtime* seconds; gives what to add to its waiting-clock times."""
         before, stream = plain
-        self._offset = stream + downtime - now
-        return now - downtime - before
+        if stream is not None:
+            self._offset = stream + downtime - now
+        return now - downtime - (before or 0.0)

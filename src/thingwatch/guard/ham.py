@@ -65,28 +65,31 @@ class GoodMail:
         )  # fmt: skip
         self.added += 1
 
-    def reach(self, campaign: Campaign, young: Young, now: float, since: int = 0) -> tuple[Reach, int]:
-        """How far *campaign*'s signature may go by the good mails added after *since*, and how many say the same."""
+    def reach(
+        self, campaign: Campaign, young: Young, now: float, since: int = 0
+    ) -> tuple[Reach, frozenset[int]]:
+        """How far *campaign*'s signature may go by the good mails added after *since*, and the dialects of those
+        that say the same."""
         slots = [lure.slot for lure in campaign.lures]
         tried = list(islice(reversed(self._mails), min(len(self._mails), self.added - since)))
         if not tried or not slots:
-            return Reach.WIDE, 0
+            return Reach.WIDE, frozenset()
         keys = np.concatenate([good.keys for good in tried])
         kinds = np.concatenate([good.kinds for good in tried])
         ends = np.cumsum([len(good.keys) for good in tried])
         votes = young.memory.matching(keys, kinds, ends, slots, float(max(BACKGROUND_MAILS, young.mails)))
         tally = campaign.tally
         own = {d for d, row in tally.dialects.items() if row[0] >= OWN_DIALECT * tally.messages}
-        hits, narrow = 0, 0
+        hits, narrow = set(), 0
         for i in np.flatnonzero(votes >= MIN_VOTES).tolist():
             good = tried[i]
             if good.answer:
                 continue  # it quotes the campaign, or returns it
             if good.stranger and (good.at >= tally.first_at or now - good.seen < MIN_AGE_SECONDS):
                 continue  # one of its own, from before it was known
-            hits += 1
+            hits.add(good.dialect)
             narrow += good.dialect in own or good.stranger
-        return Reach.NONE if narrow else Reach.NARROW if hits else Reach.WIDE, hits
+        return Reach.NONE if narrow else Reach.NARROW if hits else Reach.WIDE, frozenset(hits)
 
     def keys(self) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.bool_], NDArray[np.float64]]:
         """Keys of the good mails nobody wrote as an answer, end to end; and of each key's mail when it came (by the

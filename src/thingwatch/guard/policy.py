@@ -16,6 +16,7 @@ from thingwatch.guard.ham import OWN_DIALECT, GoodMail, Reach
 from thingwatch.guard.lure import Campaign
 from thingwatch.guard.nascent import SERVER
 from thingwatch.guard.options import Options
+from thingwatch.guard.tally import SHARED_DIALECT
 from thingwatch.guard.trace import Trace
 from thingwatch.guard.young import Young
 
@@ -45,7 +46,7 @@ class Rule:
     """What a campaign has earned, and what was found against it."""
 
     __slots__ = (
-        "announced", "disarmed", "doubt_at", "familiar", "last", "probation", "reach", "tested_at",
+        "announced", "disarmed", "doubt_at", "familiar", "last", "probation", "reach", "said_by", "tested_at",
         "tested_good", "tested_size", "touched", "touched_hour",
     )  # fmt: skip
 
@@ -53,6 +54,7 @@ class Rule:
         """Armed, not yet tested."""
         self.announced = False  # that its campaign is an attack
         self.reach: Reach | None = None
+        self.said_by: frozenset[int] = frozenset()  # dialects of good mail that says the same
         self.tested_at = self.last = 0.0  # of the waiting clock
         self.tested_size = 0
         self.tested_good = 0  # good mails added when it was tested last
@@ -137,7 +139,7 @@ class Policy:
             reach = self._reach(rule, campaign, now)
             if reach is Reach.NONE:
                 return "touches good mail"
-            if reach is Reach.NARROW and not _in_own_hand(campaign, trace):
+            if reach is Reach.NARROW and not _in_own_hand(campaign, trace, rule.said_by):
                 return "outside its own hand"
             if trace.name_class == SERVER and not _from_servers(campaign):
                 return "a mail server among lines"
@@ -150,11 +152,12 @@ class Policy:
     def _reach(self, rule: Rule, campaign: Campaign, now: float) -> Reach:
         size, added = campaign.messages, self.good.added
         if rule.reach is None or size > RETEST_GROWTH * rule.tested_size:
-            rule.reach, _ = self.good.reach(campaign, self._young, now)
+            rule.reach, rule.said_by = self.good.reach(campaign, self._young, now)
             rule.tested_size = size
         elif now - rule.tested_at > RETEST_SECONDS and added > rule.tested_good:
             # Between whole tests only what is new among the good mail can change anything.
-            new, _ = self.good.reach(campaign, self._young, now, rule.tested_good)
+            new, said_by = self.good.reach(campaign, self._young, now, rule.tested_good)
+            rule.said_by |= said_by
             rule.reach = max(rule.reach, new, key=_STRICTNESS.__getitem__)
         else:
             return rule.reach
@@ -212,6 +215,11 @@ def _from_servers(campaign: Campaign) -> bool:
     return sum(name_class == SERVER for name_class in classes) >= FEW_SERVERS * len(classes)
 
 
-def _in_own_hand(campaign: Campaign, trace: Trace) -> bool:
+def _in_own_hand(campaign: Campaign, trace: Trace, said_by: frozenset[int]) -> bool:
+    """Whether *trace* is written as the campaign is: in a dialect much of it is in, or one that several of its sources
+    share and no good mail that says the same. An engine that changes its dialect with every wave has many."""
     row = campaign.tally.dialects.get(trace.dialect)
-    return trace.stranger and row is not None and bool(row[0] >= OWN_DIALECT * campaign.messages)
+    if row is None or not trace.stranger:
+        return False
+    shared = len(row[1]) >= SHARED_DIALECT and trace.dialect not in said_by
+    return bool(shared or row[0] >= OWN_DIALECT * campaign.messages)

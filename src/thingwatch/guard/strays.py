@@ -36,7 +36,8 @@ def stray_bits(
         if held < MIN_HELD:
             return 0.0
         inside = (held + 0.1) / (n + 1.0)
-        return min(CAPS[trait], math.log2(inside / ((other.of(trait, value) + 0.5) / (mails + 1.0))))
+        odds = math.log2(inside / ((other.of(trait, value) + 0.5) / (mails + 1.0)))
+        return max(0.0, min(CAPS[trait], odds))  # an ordinary form speaks for nobody, and against nobody
 
     bits = weigh("dialect", trace.dialect)
     if bits <= MIN_DIALECT:
@@ -47,10 +48,10 @@ def stray_bits(
     now = campaign.recent.get(ten, 0)
     if now >= MIN_HELD:
         inside = (now + 0.1) / (n + 1.0)
-        bits += min(CAPS["clock"], math.log2(inside / ((other.in_bin(ten) + 0.5) / (mails + 1.0))))
+        bits += max(0.0, min(CAPS["clock"], math.log2(inside / ((other.in_bin(ten) + 0.5) / (mails + 1.0)))))
     if pooled:
         inside = (campaign.again + 0.1) / (n + 1.0)
-        bits += min(CAPS["pool"], math.log2(inside / ((campaign.elsewhere + 0.5) / (mails + 1.0))))
+        bits += max(0.0, min(CAPS["pool"], math.log2(inside / ((campaign.elsewhere + 0.5) / (mails + 1.0)))))
     return bits
 
 

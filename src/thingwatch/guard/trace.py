@@ -82,7 +82,7 @@ def trace_of(message: Message, at: int, network_of: dict[str, int] | None = None
         unchecked=not (
             authentication.domain or authentication.spf or authentication.dkim or authentication.dmarc
         ),
-        listed=bool(message.list_id),
+        listed=bool(prints.lists[0]),
         automatic=prints.reports[0],
         answer=message.reply or prints.forwards[0],
         logged=message.logged,

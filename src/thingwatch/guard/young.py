@@ -20,7 +20,7 @@ from thingwatch.fingerprint.kinds import GRAMMAR
 from thingwatch.group.campaigns import MIN_STRAY_HOST
 from thingwatch.group.lures import FAIR_PART, MIN_VOTES, MOST, OTHER_NAME
 from thingwatch.guard import nascent
-from thingwatch.guard.background import Background
+from thingwatch.guard.background import BIN, Background
 from thingwatch.guard.joining import Joiner, evidence, joined
 from thingwatch.guard.lure import Campaign, Lure
 from thingwatch.guard.memory import LURE, MIN_SIGNATURE, SINGLE, SLOT, Memory
@@ -36,6 +36,7 @@ MAX_RECENT = 4000  # strangers' single mails that are looked at again when a cam
 MAX_GATHERED = 200  # of them at once, the latest first
 MAX_HOT = 16  # attacks running now that a single mail is compared with
 HOT_MINUTES = 20.0
+WAVE_MAILS = 20  # of an attack in ten minutes, from which they are part of a wave
 _SIGNED, _UNCHECKED, _LISTED, _AUTOMATIC, _ANSWER, _LOGGED, _FRESH, _HOUSE = (1 << i for i in range(8))
 _FLAGS = ("signed", "unchecked", "listed", "automatic", "answer", "logged", "fresh", "house")
 _NO_KEYS = np.zeros(0, dtype=np.uint64)
@@ -306,6 +307,9 @@ class Young:
 
     def attacked(self, campaign: Campaign, row: int) -> None:
         """*campaign* was called an attack at a mail of the sender in *row*."""
+        ten = campaign.last_at // BIN
+        if campaign.recent.get(ten, 0) >= WAVE_MAILS:
+            self.background.wave(ten)
         self._hot[campaign.number] = None
         self._hot.move_to_end(campaign.number)
         while len(self._hot) > MAX_HOT:

@@ -22,7 +22,7 @@ CREATE TABLE mails ( -- one row per message read, without its text
     dkim VARCHAR, -- likewise
     dmarc VARCHAR, -- likewise
     signer VARCHAR, -- the domain that passed authentication, empty when none did
-    list_id VARCHAR, -- List-Id (RFC 2919)
+    list_id VARCHAR, -- List-Id (RFC 2919); empty where a customer's line claims one and no check passed
     name VARCHAR, -- under whose name it comes: list, signer or reporting host; empty when none is proven
     reply BOOLEAN, -- In-Reply-To or References present
     forward BOOLEAN, -- the subject begins as an answer's or a forward's does

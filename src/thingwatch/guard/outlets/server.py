@@ -40,8 +40,11 @@ class Address:
         try:
             if parts.scheme != "unix":
                 int(parts.path.strip("/") or 0)  # redis-py takes what is no number for 0
-            # RESP2 is what every Redis and Valkey since 2.0 speaks.
-            self._pool = ConnectionPool.from_url(url, protocol=2, retry=Retry(NoBackoff(), 0))
+            # RESP2 is what every Redis and Valkey since 2.0 speaks. Time is kept by ``Redis.ask`` alone: with times of
+            # its own, redis-py waits with wait_for, which swallows a cancellation up to Python 3.11.
+            self._pool = ConnectionPool.from_url(
+                url, protocol=2, retry=Retry(NoBackoff(), 0), socket_timeout=None, socket_connect_timeout=None
+            )
             known = self._pool.connection_kwargs
             self._shown = known["path"] if "path" in known else f"{known['host']}:{known.get('port', 6379)}"
         except (ValueError, KeyError) as error:
