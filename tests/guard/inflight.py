@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from random import Random
 from typing import Any, NamedTuple
 
-from stories.cast import BORDER, Passing, Post
+from stories.cast import BORDER, Letter, Passing, Post, forged, words
 
 from thingwatch.guard import Action, Answer, Delivery, Guard, Known, Options
 from thingwatch.model import RawMail, Session
@@ -109,3 +110,8 @@ def everyday(name: str, count: int = 400, start: float = 0.0, days: float = 2.0)
     post = Post(name)
     post.everyday(count, start, days)
     return post
+
+
+def fresh(dice: Random) -> Letter:
+    """A mail that says what no other says, by one program."""
+    return Letter(words(dice, 5), words(dice, 60), words(dice, 2), forged(dice))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from guard.inflight import Stand, above_tag, actions, everyday
+from guard.inflight import Stand, above_tag, actions, everyday, fresh
 from stories.cast import (
     BORDER,
     DAY,
@@ -192,16 +192,43 @@ def test_bots_that_behaved_for_a_day_buy_what_they_paid_for() -> None:
     assert not above_tag(Stand().play(post.mails))
 
 
-def test_fresh_text_in_every_mail_is_not_a_lure() -> None:
-    """Where no two mails say the same there is no lure: such mail is let through, and nobody else is hurt."""
+def test_fresh_text_in_every_mail_is_known_by_its_hand() -> None:
+    """No two mails say the same, and one program writes them on sixty new lines: tagged, and nobody else is hurt."""
     post = warm("fresh texts")
-
-    def fresh(dice: Random) -> Letter:
-        return Letter(words(dice, 5), words(dice, 60), words(dice, 2), forged(dice))
-
     post.wave("bots", post.lines.homes(60), START, 10, fresh)
+    stand = Stand()
+    seen = stand.play(post.mails)
+    bots = actions(seen, "bots")
+    assert bots.count(Action.ACCEPT) <= 20
+    assert bots.count(Action.TAG) >= 0.6 * len(bots)
+    assert not [one for one in seen if one.role == "everyday" and one.answer.action is not Action.ACCEPT]
+    (found,) = [row for row in stand.guard.campaigns() if row["verdict"] == "attack"]
+    assert found["lures"] == 0
+    assert found["certainty"] == "likely"
+
+
+def test_fresh_text_and_dialect_in_every_mail_passes() -> None:
+    """Where neither words nor program are shared nothing joins such mail: it is let through, and it is said so."""
+    post = warm("fresh all")
+
+    def changing(dice: Random) -> Letter:
+        return fresh(dice)._replace(extra=(f"X-{hexed(dice, 'XXXXXX')}: {hexed(dice, 'XXXX')}",))
+
+    post.wave("bots", post.lines.homes(60), START, 10, changing)
     seen = Stand().play(post.mails)
-    assert not above_tag(seen, "everyday")
+    assert not above_tag(seen)
+
+
+def test_a_program_that_people_use_is_no_hand() -> None:
+    """The same sixty lines with the program everybody here writes with, whose mail comes from servers all the while."""
+    post = warm("people's program")
+    started = START
+    for number, line in enumerate(post.lines.homes(60)):
+        post.send("bots", started + number * 20, line, PEOPLE[0], fresh(post.dice))
+    for number in range(60):
+        post.send("people", started + number * 20 + 10, post.lines.servers(1)[0], PEOPLE[0], fresh(post.dice))
+    seen = Stand().play(post.mails)
+    assert not [one for one in seen if one.answer.action is not Action.ACCEPT]
 
 
 def test_a_slow_drip_is_still_one_campaign() -> None:

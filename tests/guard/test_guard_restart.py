@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from guard.inflight import Stand, actions, delivery_of, everyday
+from guard.inflight import Stand, actions, delivery_of, everyday, fresh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stories.cast import DAY, HOUR, Passing, Post, at, parcel
@@ -173,6 +173,25 @@ def test_words_of_people_outlive_a_crash(tmp_path: Path) -> None:
     crash(stand)
     again = Stand(tmp_path, clock=stand.clock)
     assert set(actions(again.play(later), "second")) == {Action.TAG}
+
+
+@pytest.mark.parametrize("cut", [5, 14, 40])
+def test_a_campaign_without_a_lure_goes_on_after_a_restart(tmp_path: Path, cut: int) -> None:
+    """What spoke for a hand before the restart counts behind it: the same campaign as without one."""
+    post = everyday("wordless", 300, START - 2 * DAY, 2.0)
+    past = list(post.mails)
+    wave = Post("wordless wave")
+    wave.wave("bots", wave.lines.homes(60), START, 10, fresh)
+    mails = sorted(wave.mails, key=lambda mail: mail.received_at)
+    whole = Stand()
+    whole.play([*past, *mails])
+    stand = Stand(tmp_path)
+    stand.play([*past, *mails[:cut]])
+    stand.guard.close()
+    again = Stand(tmp_path, clock=stand.clock)
+    again.play(mails[cut:])
+    assert summary(again) == summary(whole)
+    assert [row["lures"] for row in again.guard.campaigns(20) if row["verdict"] == "attack"] == [0]
 
 
 def test_a_restart_before_the_first_mail_knows_no_time(tmp_path: Path) -> None:

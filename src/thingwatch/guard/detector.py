@@ -118,7 +118,8 @@ class Detector:
         if campaign.known:
             return Certainty.KNOWN
         if verdict is Verdict.ATTACK:
-            return Certainty.SURE if bits >= ATTACK_BITS + SURE_BITS else Certainty.LIKELY
+            is_sure = bits >= ATTACK_BITS + SURE_BITS and not campaign.wordless
+            return Certainty.SURE if is_sure else Certainty.LIKELY
         if verdict is not Verdict.BULK and campaign.doubtful:
             return Certainty.DOUBTFUL
         return Certainty.NONE

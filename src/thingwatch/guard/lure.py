@@ -133,8 +133,15 @@ class Campaign:
         return self.known or f"y-{self.number}"
 
     @property
+    def wordless(self) -> bool:
+        """Known by its hand alone: no two of its mails say the same."""
+        return not self.lures
+
+    @property
     def tally(self) -> Tally:
         """What it is judged by."""
+        if self._joint is None and not self.lures:
+            self._joint = Tally()
         return self._joint if self._joint is not None else self.lures[0].core
 
     @property
@@ -151,7 +158,7 @@ class Campaign:
     def freeze(self) -> None:
         """Keep a sum of its own: a lure it counts on is about to be forgotten."""
         if self._joint is None:
-            self._joint = self.lures[0].core.copy()
+            self._joint = self.tally.copy()
 
     def adopt(self, trace: Trace, grammars: Iterable[int], now: float, place: str = "") -> None:
         """A mail that no lure holds, by this campaign's hand; *place*: where it has been until now."""

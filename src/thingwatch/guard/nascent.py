@@ -30,6 +30,12 @@ DOUBT_BITS = 10.0
 SERVER = 2  # the class of a PTR that people gave a mail server
 
 
+def steps(warm: bool) -> tuple[float, float]:
+    """Bits that a sign adds, and that a mail without it takes; *warm*: the memory has seen ``WARM_DAYS``."""
+    chance = SIGN_IN_HAM if warm else COLD_SIGN_IN_HAM
+    return math.log2(SIGN_IN_CAMPAIGN / chance), math.log2((1 - chance) / (1 - SIGN_IN_CAMPAIGN))
+
+
 def observe(campaign: Campaign, trace: Trace, new_network: bool, before: int, warm: bool) -> bool:
     """Count *trace*, the newest mail of *campaign*, for the test; gives whether doubt begins with it.
 
@@ -47,9 +53,8 @@ def observe(campaign: Campaign, trace: Trace, new_network: bool, before: int, wa
         and familiar
         and abs(trace.at - before) <= NEAR_MINUTES * 60_000_000
     )
-    chance = SIGN_IN_HAM if warm else COLD_SIGN_IN_HAM
-    step = math.log2(SIGN_IN_CAMPAIGN / chance) if sign else math.log2((1 - SIGN_IN_CAMPAIGN) / (1 - chance))
-    campaign.doubt_bits = max(0.0, campaign.doubt_bits + step)
+    for_it, against = steps(warm)
+    campaign.doubt_bits = max(0.0, campaign.doubt_bits + (for_it if sign else -against))
     if campaign.doubt_bits < DOUBT_BITS:
         return False
     campaign.doubtful = True

@@ -21,6 +21,7 @@ from thingwatch.group.campaigns import MIN_STRAY_HOST
 from thingwatch.group.lures import FAIR_PART, MIN_VOTES, MOST, OTHER_NAME
 from thingwatch.guard import nascent
 from thingwatch.guard.background import BIN, Background
+from thingwatch.guard.hands import END_USER, HAND_BITS, Hands
 from thingwatch.guard.joining import Joiner, evidence, joined
 from thingwatch.guard.lure import Campaign, Lure
 from thingwatch.guard.memory import LURE, MIN_SIGNATURE, SINGLE, SLOT, Memory
@@ -34,6 +35,7 @@ BACKGROUND_MAILS = 1000  # mails likewise, for the odds outside a lure
 EXPIRE_AT_ONCE = 4  # things forgotten with each mail at most, when nothing presses
 MAX_RECENT = 4000  # strangers' single mails that are looked at again when a campaign is found
 MAX_GATHERED = 200  # of them at once, the latest first
+MAX_WORDLESS = 64  # campaigns without a lure
 MAX_HOT = 16  # attacks running now that a single mail is compared with
 HOT_MINUTES = 20.0
 WAVE_MAILS = 20  # of an attack in ten minutes, from which they are part of a wave
@@ -86,6 +88,8 @@ class Young:
         self.campaigns: dict[int, Campaign] = {}
         self.joiner = Joiner()
         self.hands = Distinct()
+        self.watched = Hands()
+        self.wordless: OrderedDict[int, Campaign] = OrderedDict()  # campaigns without a lure; by number
         self._hand_count = float(BACKGROUND_HANDS)
         self.mails = 0
         self.first_at = 0
@@ -115,6 +119,10 @@ class Young:
             self.memory.hold(trace.keys, trace.dialect, slot)
             host = self._host(trace, grammars, sender, now) if trace.stranger else None
             if host is None:
+                # Asked for signed mail too: whatever is written by the same program counts against it.
+                begun = self._wordless(trace, grammars, str(self.memory.holder(slot)), now)
+                if begun is not None:
+                    return begun
                 self.background.note(trace, grammars)
                 if trace.stranger:
                     self._recent.append(Recent(trace, grammars, str(self.memory.holder(slot))))
@@ -122,6 +130,8 @@ class Young:
             host.again += sender.campaign == host.number
             host.adopt(trace, grammars, now)
             return Placing(host, True, True, place=f"c{host.number}")
+        if not (trace.stranger and trace.name_class == END_USER):
+            self.watched.note(trace, False, self._is_warm(trace.at))
         lure = self._lure(slot, trace, now)
         assert lure.campaign is not None  # noqa: S101 - every lure has one from its first mail on
         new_network = trace.network not in lure.campaign.tally.networks
@@ -236,7 +246,7 @@ class Young:
             if lure.hand.messages < self.settings.min_messages and not campaign.is_attack and trace.stranger:
                 # Too small to speak for itself: its mails are weighed as single ones are.
                 host = self._host(trace, grammars, sender, now)
-                if host is not None and host is not lure.campaign:
+                if host is not None and host.lures and host is not lure.campaign:
                     others += (self._unite(lure, host.lures[0]),)
             campaign = lure.campaign
             assert campaign is not None  # noqa: S101
@@ -299,6 +309,48 @@ class Young:
                 campaign.elsewhere += 1
         return best if is_stray_of(most) else None
 
+    def _wordless(self, trace: Trace, grammars: list[int], place: str, now: float) -> Placing | None:
+        """Where a single mail stands that is one of many by one hand, of which no two say the same."""
+        campaign = next(
+            (
+                c for c in reversed(self.wordless.values())
+                if c.traits["dialect"].get(trace.dialect) and now - c.seen <= HOT_MINUTES * 60
+            ),
+            None,
+        )  # fmt: skip
+        if campaign is not None:
+            if not (trace.stranger and trace.name_class == END_USER):
+                return None
+            campaign.again += not trace.fresh
+            campaign.adopt(trace, grammars, now)
+            self.wordless.move_to_end(campaign.number)
+            return Placing(campaign, True, True, place=f"c{campaign.number}")
+        if not self.watched.note(trace, True, self._is_warm(trace.at)):
+            return None
+        campaign = Campaign(self._number(), ())
+        self.campaigns[campaign.number] = self.wordless[campaign.number] = campaign
+        campaign.doubtful, campaign.doubt_bits = True, HAND_BITS
+        taken = set()
+        for recent in islice(
+            (r for r in reversed(self._recent) if r.trace.dialect == trace.dialect), MAX_GATHERED
+        ):
+            if trace.at - recent.trace.at > HOT_MINUTES * 60_000_000:
+                break
+            if recent.trace.name_class == END_USER:
+                taken.add(recent.place)
+                self.background.note(recent.trace._replace(at=trace.at), recent.grammars, -1)
+                campaign.adopt(recent.trace, recent.grammars, now, recent.place)
+        self._recent = deque((r for r in self._recent if r.place not in taken), MAX_RECENT)
+        campaign.adopt(trace, grammars, now)
+        while len(self.wordless) > MAX_WORDLESS:
+            self._drop_wordless()
+        return Placing(campaign, True, True, True, place=f"c{campaign.number}")
+
+    def _drop_wordless(self) -> None:
+        number, _ = self.wordless.popitem(last=False)
+        self.campaigns.pop(number, None)
+        self._hot.pop(number, None)
+
     def places_of(self, campaign: Campaign) -> list[str]:
         """What the ledger calls the places of *campaign*'s mails."""
         slots = [str(self.memory.holder(lure.slot)) for lure in campaign.lures]
@@ -357,6 +409,8 @@ class Young:
                 lure = next(iter(table.values()))
                 if now - lure.seen > age:
                     self._drop_lure(lure)
+        if self.wordless and now - next(iter(self.wordless.values())).seen > self.ages.lure:
+            self._drop_wordless()
 
     def _make_room(self) -> None:
         if self._waiting:
@@ -401,6 +455,7 @@ class Young:
             "campaigns": [campaign.as_plain() for campaign in self.campaigns.values()],
             "background": self.background.as_plain(),
             "hands": self.hands.as_plain(),
+            "watched": self.watched.as_plain(),
             "hot": list(self._hot),
             "recent": [[r.trace[2:], r.grammars, r.place] for r in self._recent],
             "hands_of_lures": self.joiner.as_plain(),
@@ -433,12 +488,15 @@ class Young:
             campaign = Campaign.of_plain(row, self.by_number)
             campaign.seen += shift
             self.campaigns[campaign.number] = campaign
+            if not campaign.lures:
+                self.wordless[campaign.number] = campaign
         self.background = Background.of_plain(plain["background"])
         self._hot = OrderedDict.fromkeys(plain["hot"])
         for fields, grammars, place in plain["recent"]:
             self._recent.append(Recent(Trace(_NO_KEYS, _NO_KINDS, *fields), grammars, place))
         self.joiner.restore(plain["hands_of_lures"])
         self.hands = Distinct.of_plain(plain["hands"])
+        self.watched.restore(plain["watched"])
         self._hand_count = float(max(BACKGROUND_HANDS, self.hands.count()))
         self.mails, self.first_at, self.forgotten, self._next_number, self._head, self._waiting = plain[
             "numbers"
