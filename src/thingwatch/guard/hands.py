@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
+from thingwatch.guard.lure import Campaign
 from thingwatch.guard.nascent import NEAR_MINUTES, steps
 from thingwatch.guard.trace import Trace
 
@@ -80,3 +81,35 @@ class Hands:
         for dialect, bits, last_at, networks in plain:
             watch = self._watched[dialect] = Watch()
             watch.bits, watch.last_at, watch.networks = bits, last_at, set(networks)
+
+
+class Wordless:
+    """Campaigns without a lure, the one met last standing last."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        self._campaigns: OrderedDict[int, Campaign] = OrderedDict()
+
+    def add(self, campaign: Campaign) -> None:
+        """*campaign* begins."""
+        self._campaigns[campaign.number] = campaign
+
+    def running(self, dialect: int, since: float) -> Campaign | None:
+        """The one written in *dialect* that had a mail *since* (by the waiting clock)."""
+        for campaign in reversed(self._campaigns.values()):
+            if campaign.seen >= since and campaign.traits["dialect"].get(dialect):
+                return campaign
+        return None
+
+    def move_to_end(self, campaign: Campaign) -> None:
+        """*campaign* had a mail."""
+        self._campaigns.move_to_end(campaign.number)
+
+    def beyond(self, most: int) -> list[Campaign]:
+        """Those beyond the latest *most*, taken out."""
+        return [self._campaigns.popitem(last=False)[1] for _ in range(len(self._campaigns) - most)]
+
+    def silent(self, since: float) -> list[Campaign]:
+        """The one silent longest, taken out, where it had no mail *since*."""
+        first = next(iter(self._campaigns.values()), None)
+        return [self._campaigns.pop(first.number)] if first is not None and first.seen < since else []

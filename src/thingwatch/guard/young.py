@@ -8,9 +8,8 @@ short the oldest single goes first. Forgetting is done a few at a time with ever
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from collections.abc import Iterator
-from itertools import islice
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,11 +20,12 @@ from thingwatch.group.campaigns import MIN_STRAY_HOST
 from thingwatch.group.lures import FAIR_PART, MIN_VOTES, MOST, OTHER_NAME
 from thingwatch.guard import nascent
 from thingwatch.guard.background import BIN, Background
-from thingwatch.guard.hands import END_USER, HAND_BITS, Hands
+from thingwatch.guard.hands import END_USER, HAND_BITS, Hands, Wordless
 from thingwatch.guard.joining import Joiner, evidence, joined
 from thingwatch.guard.lure import Campaign, Lure
 from thingwatch.guard.memory import LURE, MIN_SIGNATURE, SINGLE, SLOT, Memory
 from thingwatch.guard.senders import Sender, Senders
+from thingwatch.guard.singles import AUTOMATIC, Recent, Recents, Singles, first_of, row_of
 from thingwatch.guard.sketch import Distinct, spread
 from thingwatch.guard.strays import MIN_HELD, is_stray_of, stray_bits
 from thingwatch.guard.trace import Trace
@@ -33,16 +33,10 @@ from thingwatch.guard.trace import Trace
 BACKGROUND_HANDS = 64  # dialects a fresh memory pretends to have seen, lest its first mails look ordinary
 BACKGROUND_MAILS = 1000  # mails likewise, for the odds outside a lure
 EXPIRE_AT_ONCE = 4  # things forgotten with each mail at most, when nothing presses
-MAX_RECENT = 4000  # strangers' single mails that are looked at again when a campaign is found
-MAX_GATHERED = 200  # of them at once, the latest first
 MAX_WORDLESS = 64  # campaigns without a lure
 MAX_HOT = 16  # attacks running now that a single mail is compared with
 HOT_MINUTES = 20.0
 WAVE_MAILS = 20  # of an attack in ten minutes, from which they are part of a wave
-_SIGNED, _UNCHECKED, _LISTED, _AUTOMATIC, _ANSWER, _LOGGED, _FRESH, _HOUSE = (1 << i for i in range(8))
-_FLAGS = ("signed", "unchecked", "listed", "automatic", "answer", "logged", "fresh", "house")
-_NO_KEYS = np.zeros(0, dtype=np.uint64)
-_NO_KINDS = np.zeros(0, dtype=np.int8)
 
 
 class Ages(NamedTuple):
@@ -64,14 +58,6 @@ class Placing(NamedTuple):
     place: str = ""  # what the ledger calls the place it is remembered at
 
 
-class Recent(NamedTuple):
-    """A stranger's single mail of late, in case a campaign turns out to be running."""
-
-    trace: Trace
-    grammars: list[int]
-    place: str
-
-
 class Young:
     """Everything remembered of the stream."""
 
@@ -89,18 +75,15 @@ class Young:
         self.joiner = Joiner()
         self.hands = Distinct()
         self.watched = Hands()
-        self.wordless: OrderedDict[int, Campaign] = OrderedDict()  # campaigns without a lure; by number
+        self.wordless = Wordless()
         self._hand_count = float(BACKGROUND_HANDS)
         self.mails = 0
         self.first_at = 0
         self.forgotten = 0
         self._hot: OrderedDict[int, None] = OrderedDict()
-        self._recent: deque[Recent] = deque(maxlen=MAX_RECENT)
+        self._recents = Recents()
         self._next_number = 1
-        # Singles in the order they came: whose turn it is to be forgotten.
-        self._ring = np.zeros(capacity, dtype=np.uint32)
-        self._born = np.zeros(capacity, dtype=np.float64)
-        self._head = self._waiting = 0
+        self._singles = Singles(capacity)
 
     # -- One mail.
 
@@ -125,7 +108,7 @@ class Young:
                     return begun
                 self.background.note(trace, grammars)
                 if trace.stranger:
-                    self._recent.append(Recent(trace, grammars, str(self.memory.holder(slot))))
+                    self._recents.note(trace, grammars, str(self.memory.holder(slot)))
                 return Placing(place=str(self.memory.holder(slot)))
             host.again += sender.campaign == host.number
             host.adopt(trace, grammars, now)
@@ -172,7 +155,7 @@ class Young:
                 likeness -= OTHER_NAME
             if likeness < self.settings.min_likeness or likeness <= most:
                 continue
-            if (trace.automatic or flags & _AUTOMATIC) and name != trace.name:
+            if (trace.automatic or flags & AUTOMATIC) and name != trace.name:
                 continue
             best, most = slot, likeness
         return best
@@ -185,33 +168,15 @@ class Young:
         while self.memory.used >= self.memory.capacity:
             self._make_room()
         slot = self.memory.take()
-        flags = sum(1 << i for i, name in enumerate(_FLAGS) if getattr(trace, name))
-        row = self.memory.slots[slot]
-        generation = int(row["generation"])
-        self.memory.slots[slot] = (
-            generation, SINGLE, trace.name_class, flags, 1, trace.at, trace.dialect & _U64, trace.layout & _U64,
-            trace.mime_form & _U64, trace.id_form & _U64, trace.name, trace.source, trace.network, trace.recipient,
-        )  # fmt: skip
-        end = (self._head + self._waiting) % len(self._ring)
-        self._ring[end], self._born[end] = self.memory.holder(slot), now
-        self._waiting += 1
+        self.memory.slots[slot] = row_of(trace, int(self.memory.slots["generation"][slot]))
+        self._singles.add(self.memory.holder(slot), now)
         return slot
-
-    def _first_of(self, slot: int) -> Trace:
-        """The single mail in *slot*, as far as it is remembered."""
-        values = self.memory.slots[slot].tolist()
-        _, _, name_class, flags, _, at, dialect, layout, mime, form, name, source, network, recipient = values
-        marks = {word: bool(flags >> i & 1) for i, word in enumerate(_FLAGS)}
-        return Trace(
-            keys=_NO_KEYS, kinds=_NO_KINDS, dialect=dialect, layout=layout, mime_form=mime, id_form=form, name=name,
-            source=source, network=network, name_class=name_class, recipient=recipient, at=at, **marks,
-        )  # fmt: skip
 
     def _lure(self, slot: int, trace: Trace, now: float) -> Lure:
         """The lure in *slot*; a single mail there becomes one."""
         if self.memory.slots["state"][slot] == LURE:
             return self._at(slot)
-        first = self._first_of(slot)
+        first = first_of(self.memory.slots[slot].tolist())
         lure = Lure(self._number(), slot, trace.keys.copy())
         self.memory.slots["state"][slot] = LURE
         self.lures[slot] = self.by_number[lure.number] = lure
@@ -311,45 +276,31 @@ class Young:
 
     def _wordless(self, trace: Trace, grammars: list[int], place: str, now: float) -> Placing | None:
         """Where a single mail stands that is one of many by one hand, of which no two say the same."""
-        campaign = next(
-            (
-                c for c in reversed(self.wordless.values())
-                if c.traits["dialect"].get(trace.dialect) and now - c.seen <= HOT_MINUTES * 60
-            ),
-            None,
-        )  # fmt: skip
+        campaign = self.wordless.running(trace.dialect, now - HOT_MINUTES * 60)
         if campaign is not None:
             if not (trace.stranger and trace.name_class == END_USER):
                 return None
             campaign.again += not trace.fresh
             campaign.adopt(trace, grammars, now)
-            self.wordless.move_to_end(campaign.number)
+            self.wordless.move_to_end(campaign)
             return Placing(campaign, True, True, place=f"c{campaign.number}")
         if not self.watched.note(trace, True, self._is_warm(trace.at)):
             return None
         campaign = Campaign(self._number(), ())
-        self.campaigns[campaign.number] = self.wordless[campaign.number] = campaign
+        self.campaigns[campaign.number] = campaign
+        self.wordless.add(campaign)
         campaign.doubtful, campaign.doubt_bits = True, HAND_BITS
-        taken = set()
-        for recent in islice(
-            (r for r in reversed(self._recent) if r.trace.dialect == trace.dialect), MAX_GATHERED
-        ):
-            if trace.at - recent.trace.at > HOT_MINUTES * 60_000_000:
-                break
-            if recent.trace.name_class == END_USER:
-                taken.add(recent.place)
-                self.background.note(recent.trace._replace(at=trace.at), recent.grammars, -1)
-                campaign.adopt(recent.trace, recent.grammars, now, recent.place)
-        self._recent = deque((r for r in self._recent if r.place not in taken), MAX_RECENT)
+        found = self._recents.written({trace.dialect}, trace.at - int(HOT_MINUTES * 60_000_000))
+        self._take_in(campaign, now, [r for r in found if r.trace.name_class == END_USER])
         campaign.adopt(trace, grammars, now)
-        while len(self.wordless) > MAX_WORDLESS:
-            self._drop_wordless()
+        self._end(self.wordless.beyond(MAX_WORDLESS))
         return Placing(campaign, True, True, True, place=f"c{campaign.number}")
 
-    def _drop_wordless(self) -> None:
-        number, _ = self.wordless.popitem(last=False)
-        self.campaigns.pop(number, None)
-        self._hot.pop(number, None)
+    def _end(self, campaigns: Iterable[Campaign]) -> None:
+        """*campaigns* are forgotten."""
+        for campaign in campaigns:
+            self.campaigns.pop(campaign.number, None)
+            self._hot.pop(campaign.number, None)
 
     def places_of(self, campaign: Campaign) -> list[str]:
         """What the ledger calls the places of *campaign*'s mails."""
@@ -376,19 +327,23 @@ class Young:
         if campaign.messages < 2 * campaign.gathered or campaign.messages < MIN_STRAY_HOST:
             return 0
         campaign.gathered = campaign.messages
-        hands = campaign.traits["dialect"]
-        taken: set[str] = set()
-        alike = (r for r in reversed(self._recent) if hands.get(r.trace.dialect, 0) >= MIN_HELD)
-        for recent in islice(alike, MAX_GATHERED):
-            pooled = recent.trace.source in campaign.tally.sources.held
-            bits = stray_bits(campaign, recent.trace, recent.grammars, pooled, self.background)
-            if is_stray_of(bits):
-                taken.add(recent.place)
-                self.background.note(recent.trace._replace(at=campaign.last_at), recent.grammars, -1)
-                campaign.adopt(recent.trace, recent.grammars, now, recent.place)
-        if taken:
-            self._recent = deque((r for r in self._recent if r.place not in taken), MAX_RECENT)
-        return len(taken)
+        hands = {d for d, messages in campaign.traits["dialect"].items() if messages >= MIN_HELD}
+        held = campaign.tally.sources.held
+        found = [
+            r for r in self._recents.written(hands)
+            if is_stray_of(stray_bits(campaign, r.trace, r.grammars, r.trace.source in held, self.background))
+        ]  # fmt: skip
+        self._take_in(campaign, now, found)
+        return len(found)
+
+    def _take_in(self, campaign: Campaign, now: float, found: list[Recent]) -> None:
+        """Single mails *found* of late are by the hand of *campaign*."""
+        for recent in found:
+            self.background.note(
+                recent.trace._replace(at=campaign.last_at or recent.trace.at), recent.grammars, -1
+            )
+            campaign.adopt(recent.trace, recent.grammars, now, recent.place)
+        self._recents.drop({recent.place for recent in found})
 
     def keep(self, campaign: Campaign) -> None:
         """*campaign* is confirmed: remember its lures for months."""
@@ -401,7 +356,7 @@ class Young:
 
     def _forget(self, now: float) -> None:
         for _ in range(EXPIRE_AT_ONCE):
-            if not self._waiting or now - self._born[self._head] <= self.ages.single:
+            if now - self._singles.oldest <= self.ages.single:
                 break
             self._drop_single()
         for table, age in ((self.lures, self.ages.lure), (self.kept, self.ages.campaign)):
@@ -409,11 +364,10 @@ class Young:
                 lure = next(iter(table.values()))
                 if now - lure.seen > age:
                     self._drop_lure(lure)
-        if self.wordless and now - next(iter(self.wordless.values())).seen > self.ages.lure:
-            self._drop_wordless()
+        self._end(self.wordless.silent(now - self.ages.lure))
 
     def _make_room(self) -> None:
-        if self._waiting:
+        if self._singles:
             self._drop_single()
         elif self.lures:
             self._drop_lure(next(iter(self.lures.values())))
@@ -421,9 +375,7 @@ class Young:
             self._drop_lure(next(iter(self.kept.values())))
 
     def _drop_single(self) -> None:
-        holder = int(self._ring[self._head])
-        self._head = (self._head + 1) % len(self._ring)
-        self._waiting -= 1
+        holder = self._singles.pop()
         slot = holder & ((1 << 24) - 1)
         if self.memory.holder(slot) == holder and self.memory.slots["state"][slot] == SINGLE:
             self.memory.give_back(slot)
@@ -442,8 +394,7 @@ class Young:
                 campaign.freeze()
             campaign.lures.remove(lure)
             if not campaign.lures:
-                self.campaigns.pop(campaign.number, None)
-                self._hot.pop(campaign.number, None)
+                self._end([campaign])
 
     # -- The snapshot.
 
@@ -457,15 +408,14 @@ class Young:
             "hands": self.hands.as_plain(),
             "watched": self.watched.as_plain(),
             "hot": list(self._hot),
-            "recent": [[r.trace[2:], r.grammars, r.place] for r in self._recent],
+            "recent": self._recents.as_plain(),
+            "singles": self._singles.as_plain(),
             "hands_of_lures": self.joiner.as_plain(),
             "numbers": [
                 self.mails,
                 self.first_at,
                 self.forgotten,
                 self._next_number,
-                self._head,
-                self._waiting,
             ],
         }
 
@@ -474,8 +424,7 @@ class Young:
         yield "places", self.memory.places
         yield "slots", self.memory.slots
         yield "senders", self.senders.rows
-        yield "ring", self._ring
-        yield "born", self._born
+        yield from self._singles.arrays()
 
     def restore(self, plain: dict[str, Any], shift: float) -> None:
         """Take what ``as_plain`` gave, once the arrays are filled; *shift* is added to waiting-clock times."""
@@ -488,20 +437,17 @@ class Young:
             campaign = Campaign.of_plain(row, self.by_number)
             campaign.seen += shift
             self.campaigns[campaign.number] = campaign
-            if not campaign.lures:
-                self.wordless[campaign.number] = campaign
+            if campaign.wordless:
+                self.wordless.add(campaign)
         self.background = Background.of_plain(plain["background"])
         self._hot = OrderedDict.fromkeys(plain["hot"])
-        for fields, grammars, place in plain["recent"]:
-            self._recent.append(Recent(Trace(_NO_KEYS, _NO_KINDS, *fields), grammars, place))
+        self._recents.restore(plain["recent"])
+        self._singles.restore(plain["singles"], shift)
         self.joiner.restore(plain["hands_of_lures"])
         self.hands = Distinct.of_plain(plain["hands"])
         self.watched.restore(plain["watched"])
         self._hand_count = float(max(BACKGROUND_HANDS, self.hands.count()))
-        self.mails, self.first_at, self.forgotten, self._next_number, self._head, self._waiting = plain[
-            "numbers"
-        ]
-        self._born += shift
+        self.mails, self.first_at, self.forgotten, self._next_number = plain["numbers"]
         self.memory.restore_free()
 
 

@@ -6,71 +6,48 @@ The rest of the file are the options of the guard itself; tables of outlets go t
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from thingwatch.config import checked, setting
 from thingwatch.errors import InputError, SettingError
 from thingwatch.guard.options import Options
 
 OUTLETS = "outlets"  # [outlets.NAME]: read by the outlets
 
 
-def _setting(default: Any, doc: str, unit: str, low: float | None = None, high: float | None = None) -> Any:
-    return field(default=default, metadata={"doc": doc, "unit": unit, "low": low, "high": high})
-
-
 @dataclass(frozen=True, slots=True)
 class Service:
     """All settings of the daemon."""
 
-    milter: str = _setting(
+    milter: str = setting(
         "inet:127.0.0.1:8893", "where the mail server asks: inet:HOST:PORT or unix:PATH", "address"
     )
-    http: str = _setting(
+    http: str = setting(
         "127.0.0.1:8894",
         "where programs ask, HOST:PORT; empty: nowhere, and commands cannot ask either",
         "address",
     )
-    state: str = _setting("", "folder in which memory outlives us; empty: nowhere", "path")
-    known: tuple[str, ...] = _setting((), "case folders whose attacks are known from the start", "path")
-    log: str = _setting("", "file for events; empty: standard error", "path")
-    deadline_seconds: float = _setting(
+    state: str = setting("", "folder in which memory outlives us; empty: nowhere", "path")
+    known: tuple[str, ...] = setting((), "case folders whose attacks are known from the start", "path")
+    log: str = setting("", "file for events; empty: standard error", "path")
+    deadline_seconds: float = setting(
         4.0, "after which a mail is let pass undecided; less than the mail server waits", "seconds", 0.1, 300
     )
-    grace_seconds: float = _setting(10.0, "in which a stop finishes the mails in hand", "seconds", 0, 300)
-    max_mail_bytes: int = _setting(4 << 20, "of one mail that are looked at", "bytes", 1 << 16, 1 << 28)
-    max_connections: int = _setting(
+    grace_seconds: float = setting(10.0, "in which a stop finishes the mails in hand", "seconds", 0, 300)
+    max_mail_bytes: int = setting(4 << 20, "of one mail that are looked at", "bytes", 1 << 16, 1 << 28)
+    max_connections: int = setting(
         1000, "of mail servers at a time; more than those have processes", "connections", 1, 1 << 16
     )
-    max_http_connections: int = _setting(
+    max_http_connections: int = setting(
         200, "of other programs; beyond, who has been silent longest must go", "connections", 1, 1 << 14
     )
 
     def changed(self, **values: Any) -> Service:
         """A copy with *values* set; raises SettingError for a value that cannot be."""
-        known = {f.name: f for f in fields(self)}
-        for name, value in values.items():
-            if name not in known:
-                raise SettingError(f"service.{name}: no such setting; see docs/guard-operate.md")
-            default, meta = known[name].default, known[name].metadata
-            if isinstance(default, float) and type(value) is int:
-                value = float(value)
-            if isinstance(default, tuple) and isinstance(value, list):
-                value = tuple(str(item) for item in value)
-            values[name] = value
-            if type(value) is not type(default):
-                raise SettingError(
-                    f"service.{name} = {value!r}: must be a {type(default).__name__};"
-                    f" remove the line to get {default!r}"
-                )
-            if meta["low"] is not None and not meta["low"] <= value <= meta["high"]:
-                raise SettingError(
-                    f"service.{name} = {value}: must be from {meta['low']:g} to {meta['high']:g} {meta['unit']};"
-                    f" remove the line to get {default}"
-                )
-        made = replace(self, **values)
+        made = replace(self, **checked(self, values, "see docs/guard-settings.md", "service."))
         _ = made.milter_address, made.http_address
         return made
 
