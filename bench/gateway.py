@@ -92,7 +92,7 @@ def letters(mails: int, seed: int, build: Path) -> list[Letter]:
         replay(scale, seed, folder, "parquet", 1, evidence="none")
     spec = importlib.util.spec_from_file_location("played", ROOT / "bench" / "guard.py")
     if spec is None or spec.loader is None:
-        raise SystemExit("bench/guard.py is missing")
+        raise SystemExit("bench/guarding.py is missing")
     played: Any = importlib.util.module_from_spec(spec)
     sys.modules["played"] = played
     spec.loader.exec_module(played)

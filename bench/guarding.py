@@ -1,6 +1,6 @@
 """How soon the guard stops a wave, whom it wrongs, and what a decision costs: a replay played in received order.
 
-    python bench/guard.py [--scale 0.1] [--seed 1] [--level 1] [--known] [--folder STATE]
+    python bench/guarding.py [--scale 0.1] [--seed 1] [--level 1] [--known] [--folder STATE]
 
 Time is compressed: the guard's clocks are the replay's. Mails come as a milter hands them over: the border's own
 fields are not in them but for Authentication-Results, as an earlier milter would have put it on top. Deferred mails
