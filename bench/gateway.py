@@ -257,7 +257,8 @@ def main() -> None:
             print(
                 f"| {NAMES[row]} | {one.per_second:.0f} | {at(one.flat, 0.5):.1f} / {at(one.flat, 0.99):.1f}"
                 f" | {at(one.paced, 0.5):.1f} / {at(one.paced, 0.99):.1f} | {added[0]:.1f} / {added[1]:.1f}"
-                f" | {one.cpu_ms:.2f} | {one.decided[0] * 1e3:.1f} / {one.decided[1] * 1e3:.1f} | {one.ended_bytes / 2**20:.0f}, {grown:+.1%} | {one.refused} | {one.late} |",
+                f" | {one.cpu_ms:.2f} | {one.decided[0] * 1e3:.1f} / {one.decided[1] * 1e3:.1f}"
+                f" | {one.ended_bytes / 2**20:.0f}, {grown:+.1%} | {one.refused} | {one.late} |",
                 flush=True,
             )
 

@@ -24,12 +24,13 @@ from thingwatch.guard.finding import Certainty, Finding
 from thingwatch.guard.gateway import MAX_FORGED, Action, Answer, Delivery
 from thingwatch.guard.journal import Event, Journal
 from thingwatch.guard.known import Known
+from thingwatch.guard.labels import ENOUGH
 from thingwatch.guard.ledger import Entry, entry_of
 from thingwatch.guard.options import Options
 from thingwatch.guard.policy import SEVERITY, Ruling
 from thingwatch.guard.record import Mail, pack, word
 from thingwatch.guard.sketch import text_hash
-from thingwatch.guard.state import State
+from thingwatch.guard.state import ROLLED_BACK, State
 from thingwatch.guard.trace import Trace, read_delivery, trace_of
 from thingwatch.guard.witness import MARKS, found_by, witness_of
 from thingwatch.guard.wording import FORGED_REPLY, headers_of, reason_of, reply_of
@@ -38,6 +39,7 @@ from thingwatch.model import Message, Session, Verdict
 __all__ = ["Action", "Answer", "Certainty", "Delivery", "Entry", "Guard", "Known", "Options"]
 
 PASSED_UNSEEN = "passed unseen"  # stands where the ledger has the queue id, which nobody knows
+REPORTED = "reported as wanted"
 FIXED = ("max_messages", "max_sources")  # memory is laid out by these when the guard starts
 
 
@@ -244,11 +246,45 @@ class Guard:
 
     def rollback(self, campaign: str, by: str = "") -> list[Entry]:
         """Disarm *campaign*: from the next mail on it is tagged at most. Gives what it held, to be released."""
-        self.state.disarm(campaign)
+        self.state.disarm(campaign, ROLLED_BACK)
         released = self.state.release(campaign)
         self._say({"op": "rollback", "campaign": campaign, "by": by})
         self._tell({"event": "rollback", "campaign": campaign, "released": len(released), "by": by})
         return released
+
+    def label(
+        self, label: str, reporter: str, campaign: str = "", message_id: str = "", queue_id: str = ""
+    ) -> tuple[str, str]:
+        """Somebody says spam, ham or trap of a mail, or of a *campaign*; *reporter*: whom to count once.
+
+        Gives the campaign that was meant, "" when it is not remembered, and what followed: "marked attack", when
+        enough have said spam of it or it hit enough traps and no name stands behind it; "disarmed", when enough have
+        said that its mail was wanted. Raises UsageError for another word.
+        """
+        if label not in ENOUGH:
+            raise UsageError(f"label = {label[:40]!r}: must be one of {', '.join(ENOUGH)}")
+        state = self.state
+        campaign = campaign or state.campaign_of(message_id, queue_id)
+        groups = state.groups(campaign)
+        if not campaign or not (groups or state.is_known(campaign)):
+            return "", ""
+        who = text_hash(reporter.lower())
+        state.labels.note(label, campaign, who)
+        self._say({"op": "label", "label": label, "campaign": campaign, "reporter": who})
+        names = [campaign, *(name for group in groups for name in group.ids)]
+        marked = any(group.mark for group in groups) or campaign in state.detector.marks
+        if marked or not state.labels.is_enough(label, names):
+            return campaign, ""
+        if label == "ham":
+            if not state.policy.rule_of(campaign).disarmed:
+                state.disarm(campaign, REPORTED)
+                self._say({"op": "disarm", "campaign": campaign, "why": REPORTED})
+                self._tell({"event": "disarmed", "alert": True, "campaign": campaign, "why": REPORTED})
+            return campaign, "disarmed"
+        if state.is_named(campaign):
+            return campaign, ""
+        self.mark(campaign, "attack", "reports")
+        return campaign, "marked attack"
 
     def delivered(self, campaign: str) -> list[Entry]:
         """Mails of *campaign* that were let through, tagged or not: what to look for in mailboxes."""
@@ -368,8 +404,8 @@ class Guard:
             if op["op"] == "mark":
                 self.mark(name, op["mark"], op["by"])
             else:
-                self.state.disarm(name)
-                self._say({"op": "disarm", "campaign": name, "by": op["by"]})
+                self.state.disarm(name, ROLLED_BACK)
+                self._say({"op": "disarm", "campaign": name, "why": ROLLED_BACK})
                 # What is held here is let go by a command here: the mail server's queue is not ours to touch.
                 held = len(self.held(name))
                 self._tell(

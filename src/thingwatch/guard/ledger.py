@@ -65,6 +65,13 @@ class Ledger:
         numbers = sorted(number for place in places for number in self._by_place.get(place, ()))
         return [self._entries[number][1] for number in numbers]
 
+    def place_of(self, message_id: str, queue_id: str) -> str:
+        """Where the mail of either id is noted, the latest if several are; "" for none. Looks at all entries."""
+        for place, entry in reversed(self._entries.values()):
+            if (message_id and entry.message_id == message_id) or (queue_id and entry.queue_id == queue_id):
+                return place
+        return ""
+
     def release(self, places: Iterable[str]) -> list[Entry]:
         """Entries under *places* that are held; they are noted as delivered from now on."""
         released = []

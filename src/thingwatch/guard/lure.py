@@ -133,6 +133,11 @@ class Campaign:
         return self.known or f"y-{self.number}"
 
     @property
+    def ids(self) -> list[str]:
+        """All it has been called, and what became one with it."""
+        return [self.id, *(f"y-{number}" for number in (self.number, *self.absorbed))]
+
+    @property
     def wordless(self) -> bool:
         """Known by its hand alone: no two of its mails say the same."""
         return not self.lures

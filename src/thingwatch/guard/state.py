@@ -18,6 +18,7 @@ from thingwatch.guard.detector import Detector
 from thingwatch.guard.finding import Certainty, Finding
 from thingwatch.guard.journal import Event, Journal
 from thingwatch.guard.known import Known
+from thingwatch.guard.labels import Labels
 from thingwatch.guard.ledger import Entry, Ledger
 from thingwatch.guard.lure import Campaign
 from thingwatch.guard.nascent import SERVER
@@ -27,9 +28,10 @@ from thingwatch.guard.record import MAIL, unpack
 from thingwatch.guard.sketch import text_hash
 from thingwatch.guard.trace import Trace
 from thingwatch.guard.young import Ages, Young
+from thingwatch.model import Verdict
 
+ROLLED_BACK = "rolled back"
 GOOD_SECONDS = 20.0  # between two good mails remembered, once there are enough: a day or two of mail
-MIN_TRAPS = 2  # addresses nobody uses, hit by strangers, that mark a campaign
 _DAY, _HOUR = 86_400.0, 3_600.0
 
 
@@ -49,7 +51,7 @@ class State:
         self.ledger = Ledger()
         self._tell = tell
         self._traps = _hashes(options.traps)
-        self._trapped: dict[int, set[int]] = {}  # campaign → traps it hit
+        self.labels = Labels()
         self._good_at = float("-inf")
 
     def change(self, options: Options) -> None:
@@ -91,9 +93,8 @@ class State:
             self.add_good(trace, now)
 
     def _trap(self, group: Campaign, trace: Trace) -> None:
-        hits = self._trapped.setdefault(group.number, set())
-        hits.add(trace.recipient)
-        if len(hits) >= MIN_TRAPS and not group.mark:
+        self.labels.note("trap", group.id, trace.recipient)
+        if not group.mark and self.labels.is_enough("trap", group.ids):
             group.mark = "attack"
             self.young.keep(group)
             self._tell({"event": "marked", "campaign": group.id, "mark": "attack", "by": "spamtrap"})
@@ -124,11 +125,11 @@ class State:
         rule = self.policy.rule_of(campaign)
         rule.disarmed = "" if verdict == "attack" else f"marked {verdict}"
 
-    def disarm(self, campaign: str) -> None:
-        """A person disarms *campaign*: it may tag, no more. Raises UsageError when it is not remembered."""
+    def disarm(self, campaign: str, why: str) -> None:
+        """From now on *campaign* may tag, no more. Raises UsageError when it is not remembered."""
         if not self.groups(campaign) and campaign not in self.policy.rules and not self.is_known(campaign):
             raise UsageError(f"{campaign}: no such campaign is remembered; see: thingwatch guard campaigns")
-        self.policy.rule_of(campaign).disarmed = "rolled back"
+        self.policy.rule_of(campaign).disarmed = why
 
     def release(self, campaign: str) -> list[Entry]:
         """Note what *campaign* held as delivered, and give it."""
@@ -140,6 +141,22 @@ class State:
         """Remembered campaigns of that id: several, when they were recognised as one of a case."""
         return [group for group in self.young.campaigns.values() if group.id == campaign]
 
+    def campaign_of(self, message_id: str, queue_id: str) -> str:
+        """The id of the campaign a mail was put to that the ledger knows by either id; "" for none."""
+        place = self.ledger.place_of(message_id, queue_id)
+        if not place:
+            return ""
+        group = next((g for g in self.young.campaigns.values() if place in self.young.places_of(g)), None)
+        return group.id if group is not None else place[1:] if self.is_known(place[1:]) else ""
+
+    def is_named(self, campaign: str) -> bool:
+        """Whether somebody's name stands behind *campaign*, so that reports alone call it no attack."""
+        known = [one for one in self.detector.known.campaigns if one.id == campaign]
+        groups = self.groups(campaign)
+        if groups:
+            return any(self.detector.review(group).verdict is Verdict.BULK for group in groups)
+        return any(one.verdict == Verdict.BULK for one in known)
+
     def is_known(self, campaign: str) -> bool:
         """Whether a case knows *campaign* by that id."""
         return any(known.id == campaign for known in self.detector.known.campaigns)
@@ -149,7 +166,7 @@ class State:
         places = [f"c{campaign}"]
         for group in self.groups(campaign):
             places += self.young.places_of(group)
-        return places
+        return list(dict.fromkeys(places))  # a single mail it took in may have become one of its lures
 
     # -- What outlives us.
 
@@ -163,7 +180,7 @@ class State:
             "good": self.policy.good.as_plain(),
             "marks": self.detector.marks,
             "ledger": self.ledger.as_plain(),
-            "trapped": [[number, sorted(hits)] for number, hits in self._trapped.items()],
+            "labels": self.labels.as_plain(),
         }
 
     def restore(self, journal: Journal, wall: float) -> int:
@@ -181,7 +198,7 @@ class State:
                 self.policy.good.restore(plain["good"], shift)
                 self.detector.marks = plain["marks"]
                 self.ledger.restore(plain["ledger"])
-                self._trapped = {number: set(hits) for number, hits in plain["trapped"]}
+                self.labels.restore(plain["labels"])
             return self._redo(journal, shift, plain is not None, wall)
         finally:
             gc.enable()
@@ -214,9 +231,11 @@ class State:
             if op["op"] == "mark":
                 self.mark(op["campaign"], op["mark"])
             elif op["op"] in ("rollback", "disarm"):
-                self.disarm(op["campaign"])
+                self.disarm(op["campaign"], op.get("why", ROLLED_BACK))
                 if op["op"] == "rollback":
                     self.release(op["campaign"])
+            elif op["op"] == "label":
+                self.labels.note(op["label"], op["campaign"], op["reporter"])
             elif op["op"] == "entry":
                 self.ledger.restore([[op["place"], *op["entry"]]])
         except UsageError:

@@ -167,20 +167,22 @@ def test_the_token_is_in_no_log_and_no_answer(daemon: Running) -> None:
     assert token not in daemon.log_path.read_text() + said
 
 
-def test_labels_are_noted_and_change_nothing(daemon: Running) -> None:
-    """What users report is kept to measure by; a campaign is marked by people who may."""
+def test_a_label_is_noted_without_the_address(daemon: Running) -> None:
+    """What users report is kept; of a mail nobody remembers it changes nothing, and the answer says so."""
     before = daemon.campaigns()
     row = {
         "label": "spam",
-        "message_id": "1.7@sender.example",
+        "message_id": "none@sender.example",
         "recipient": "u7@border.test",
         "by": "webmail",
     }
-    assert daemon.ask("/labels", json.dumps(row).encode())[0] == 200
+    assert daemon.ask("/labels", json.dumps(row).encode()) == (
+        200, {"noted": "spam", "campaign": "", "effect": ""},
+    )  # fmt: skip
     assert daemon.ask("/labels", b'{"label": "spam"}')[0] == 400
     assert daemon.ask("/labels", b'{"label": "evil", "campaign": "c"}')[0] == 400
     kept = (daemon.state / "labels.jsonl").read_text()
-    assert "1.7@sender.example" in kept
+    assert "none@sender.example" in kept
     assert "u7@border.test" not in kept
     assert daemon.campaigns() == before
     assert daemon.status()["service"]["labels"] == {"spam": 1}

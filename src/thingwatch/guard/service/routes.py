@@ -31,7 +31,6 @@ ASK_SECONDS = 10.0  # for what people ask; a status takes a millisecond
 MAX_TAPPED = 100  # mails in one request of a tap
 LABELS = "labels.jsonl"
 MAX_LABELS_BYTES = 64 << 20
-LABEL_WORDS = ("spam", "ham", "trap")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -157,20 +156,23 @@ class Routes:
     async def _label(self, request: Request) -> Response:
         said = _body(request)
         label = _text(said, "label")
-        if label not in LABEL_WORDS:
-            raise UsageError(f"label = {label[:40]!r}: must be one of {', '.join(LABEL_WORDS)}")
         names = ("campaign", "message_id", "queue_id", "recipient", "by")
         row = {"at": time.time(), "label": label, **{name: _text(said, name) for name in names}}
         if not (row["campaign"] or row["message_id"] or row["queue_id"]):
             raise UsageError("a label needs a campaign, a message_id or a queue_id")
+        reporter = str(row["recipient"] or row["by"])
+        campaign, effect = await self._ask(
+            self.daemon.guard.label, label, reporter, *(str(row[name]) for name in names[:3])
+        )
         if row["recipient"]:
             # Who reported is of no use but to count persons once.
-            row["recipient"] = f"{text_hash(str(row['recipient']).lower()):016x}"
+            row["recipient"] = f"{text_hash(reporter.lower()):016x}"
+        row |= {"campaign": campaign or row["campaign"], "effect": effect}
         if self.daemon.folder is not None:
             await asyncio.to_thread(_append, self.daemon.folder / LABELS, row)
         self.labels[label] += 1
         self.daemon.hear({"event": "label", **row})
-        return as_json({"noted": label})
+        return as_json({"noted": label, "campaign": campaign, "effect": effect})
 
     # -- Whoever watches.
 
