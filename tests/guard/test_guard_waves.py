@@ -126,7 +126,7 @@ def newsletter(post: Post) -> None:
         " one and take two home.\nLook at them: https://lampshop.example/spring\n\nYour lamp shop",
         "Lamp Shop", "news@lampshop.example",
     )  # fmt: skip
-    post.newsletter("bulk", post.lines.rack(20), START, 10, 2000, "lampshop.example", letter)
+    post.newsletter("bulk", post.lines.rack(20), START, 10, 10_000, "lampshop.example", letter)
 
 
 def unsigned_invoices(post: Post) -> None:
