@@ -97,3 +97,14 @@ def test_the_readme_fits_a_screen() -> None:
     assert len(README.splitlines()) <= MAX_LINES
     assert "make demo" in README
     assert "make test" in README
+
+
+def test_the_guards_commands_exist() -> None:
+    """Every command of the guard that the README names, and the options it is shown with."""
+    shown = set(re.findall(r"thingwatch (guard [a-z]+|mark)\b", README))
+    assert {"guard run", "guard top", "guard delivered", "guard rollback", "mark"} <= shown
+    reference = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    assert {name for name in shown if f"\n## {name}\n" not in reference} == set()
+    (started,) = re.findall(r"^    thingwatch guard run (.*)$", README, re.MULTILINE)
+    section = reference.partition("\n## guard run\n")[2].partition("\n## ")[0]
+    assert all(f"`{option}`" in section for option in re.findall(r"--[a-z]+", started))
