@@ -253,6 +253,23 @@ def test_a_forwarded_lure_is_not_held() -> None:
     assert not above_tag(Stand().play(post.mails), "asked", "everyday")
 
 
+def test_mail_in_pairs_fills_no_memory_and_hides_no_wave() -> None:
+    """Two mails of each of a thousand texts, to fill memory with lures: the oldest go, and the running wave stays."""
+    post = warm("pairs")
+    pool = post.lines.homes(60)
+    post.wave("bots", pool, START, 30, parcel)
+    others = post.lines.homes(100)
+    for number in range(1000):
+        twice = fresh(post.dice)
+        for line in (others[number % 100], others[number // 10 - 1]):
+            post.send("pairs", START + number * 1.8, line, engine(number), twice)
+    stand = Stand(max_lures=100)
+    seen = stand.play(post.mails)
+    assert len(stand.guard.state.young.by_number) <= 100
+    assert actions(seen, "bots").count(Action.QUARANTINE) > 50
+    assert not above_tag(seen, "everyday")
+
+
 def test_one_ipv6_network_is_one_source() -> None:
     """Ten thousand addresses of one /64 are one sender, not ten thousand."""
     post = warm("one /64")

@@ -95,9 +95,7 @@ class Detector:
         verdict, bits, kind = None, 0.0, ""
         reasons: tuple[str, ...] = ()
         if found is not None and campaign.messages >= self.settings.min_messages:
-            verdict, kind = found.verdict, found.kind
-            bits = sum(reason.weight for reason in found.reasons)
-            reasons = tuple(reason.name for reason in found.reasons)
+            verdict, kind, bits, reasons = found
         certainty = self._certainty(campaign, verdict, bits)
         if recognised is not None and not campaign.mark:
             certainty = Certainty.KNOWN

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from thingwatch.config import Settings
 from thingwatch.group.campaigns import NAMELESS
 from thingwatch.guard.tally import Tally
 from thingwatch.guard.trace import Trace
-from thingwatch.judge import Judgement, judge
+from thingwatch.judge import judge
 from thingwatch.model import Verdict
 
 SAME_NAME = 0.8  # of a lure's mails under one name: then it is the lure's; as in signers.sql
@@ -99,8 +99,23 @@ class Lure:
         return made
 
 
+class Judged(NamedTuple):
+    """What the judge said, without its sentences: a memory of many small campaigns is mostly made of them."""
+
+    verdict: Verdict
+    kind: str
+    bits: float
+    reasons: tuple[str, ...]  # names, strongest first
+
+
 class Campaign:
     """Lures by one hand, with what is known of it so far."""
+
+    __slots__ = (
+        "_in_waves", "_joint", "_judged_at", "_judged_size", "_waves_size", "absorbed", "again", "confirmed",
+        "doubt_bits", "doubtful", "elsewhere", "gathered", "judgement", "known", "last_at", "lures", "mark", "number",
+        "recent", "seen", "singles", "traits",
+    )  # fmt: skip
 
     def __init__(self, number: int, lures: Iterable[Lure]) -> None:
         """A campaign of *lures*."""
@@ -120,7 +135,7 @@ class Campaign:
         self.elsewhere = 0  # other mail of its sources
         self.traits: dict[str, dict[int, int]] = {trait: {} for trait in TRAITS}
         self.recent: dict[int, int] = {}  # mails in the last ten minutes begun, by number of the ten minutes
-        self.judgement: Judgement | None = None
+        self.judgement: Judged | None = None
         self._joint: Tally | None = None
         self._judged_size = 0
         self._judged_at = 0
@@ -220,7 +235,7 @@ class Campaign:
             self.recent[ten] = self.recent.get(ten, 0) + messages
         self.judgement = None
 
-    def judged(self, settings: Settings) -> Judgement:
+    def judged(self, settings: Settings) -> Judged:
         """What it is by now; judged anew when it has grown by a twentieth, or a minute has passed."""
         size, at = self.messages, self.last_at
         due = (
@@ -234,7 +249,10 @@ class Campaign:
             if size >= settings.min_wave and (size <= SMALL or size >= self._waves_size * (1 + JUDGE_EVERY)):
                 self._in_waves, self._waves_size = self.tally.in_waves(settings), size
             self._judged_size, self._judged_at = size, at
-            self.judgement = judge(self.tally.facts(self._in_waves), settings)
+            found = judge(self.tally.facts(self._in_waves), settings)
+            bits = sum(reason.weight for reason in found.reasons)
+            names = tuple(reason.name for reason in found.reasons)
+            self.judgement = Judged(found.verdict, found.kind, bits, names)
         assert self.judgement is not None  # noqa: S101 - judged just now
         return self.judgement
 

@@ -46,6 +46,13 @@ class Options:
     max_messages: int = setting(
         200_000, "single mails and lures remembered; a million takes about 0.8 GB", "messages", 1000, 1 << 24
     )
+    max_lures: int = setting(
+        20_000,
+        "of them, lures, which take 5 to 30 kB each; the one met longest ago goes first",
+        "lures",
+        100,
+        1 << 20,
+    )
     max_sources: int = setting(1_000_000, "senders remembered, 20 bytes each", "sources", 1000, 1 << 26)
     single_hours: float = setting(24.0, "how long a single mail waits to be met", "hours", 0.1, 1000)
     lure_days: float = setting(3.0, "how long a lure is remembered after its last mail", "days", 0.1, 1000)

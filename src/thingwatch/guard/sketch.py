@@ -38,6 +38,10 @@ def text_hash(text: str) -> int:
     return int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "little")
 
 
+_NO_LIMIT = _U64 + 1
+_NO_REGISTERS = bytearray()  # of whoever counts exactly; never written to
+
+
 class Distinct:
     """How many different members were added."""
 
@@ -46,7 +50,7 @@ class Distinct:
     def __init__(self) -> None:
         """Start empty."""
         self._few: set[int] | None = set()
-        self._registers = bytearray()
+        self._registers = _NO_REGISTERS
         self._sum = 0.0  # of two to the power of minus each register
 
     def add(self, member: int) -> None:
@@ -109,7 +113,8 @@ class Distinct:
         """A count of its own."""
         made = Distinct()
         made._few = None if self._few is None else set(self._few)
-        made._registers, made._sum = bytearray(self._registers), self._sum
+        made._registers = bytearray(self._registers) if self._registers else _NO_REGISTERS
+        made._sum = self._sum
         return made
 
     def as_plain(self) -> Any:
@@ -142,7 +147,7 @@ class Sample:
     def __init__(self) -> None:
         """Start empty."""
         self.held: dict[int, list[int]] = {}  # member → [messages, class of its name]
-        self.limit = _U64 + 1  # members from here on are not in the sample
+        self.limit = _NO_LIMIT  # members from here on are not in the sample
         self._heap: list[int] = []
 
     def add(self, member: int, messages: int, name_class: int) -> None:

@@ -45,7 +45,7 @@ class State:
         ages = Ages(options.single_hours * _HOUR, options.lure_days * _DAY, options.campaign_days * _DAY)
         self.options = options
         self.clock = StreamClock(monotonic)
-        self.young = Young(options.max_messages, ages, settings, options.max_sources)
+        self.young = Young(options.max_messages, ages, settings, options.max_sources, options.max_lures)
         self.detector = Detector(known, self.young, settings)
         self.policy = Policy(options, self.young)
         self.ledger = Ledger()
@@ -58,6 +58,7 @@ class State:
         """Go by *options* from the next mail on."""
         self.options = options
         self.policy.change(options)
+        self.young.max_lures = options.max_lures
         self._traps = _hashes(options.traps)
 
     # -- What changes it.

@@ -61,11 +61,12 @@ class Placing(NamedTuple):
 class Young:
     """Everything remembered of the stream."""
 
-    def __init__(self, capacity: int, ages: Ages, settings: Settings, sources: int) -> None:
-        """Room for *capacity* single mails and lures, and for *sources* senders."""
+    def __init__(self, capacity: int, ages: Ages, settings: Settings, sources: int, max_lures: int) -> None:
+        """Room for *capacity* single mails and lures, *max_lures* of these, and for *sources* senders."""
         self.memory = Memory(capacity)
         self.senders = Senders(sources)
         self.background = Background()
+        self.max_lures = max_lures
         self.ages = ages
         self.settings = settings
         self.lures: OrderedDict[int, Lure] = OrderedDict()  # by slot; what was met last stands last
@@ -176,6 +177,8 @@ class Young:
         """The lure in *slot*; a single mail there becomes one."""
         if self.memory.slots["state"][slot] == LURE:
             return self._at(slot)
+        if len(self.by_number) >= self.max_lures:
+            self._drop_lure(next(iter((self.lures or self.kept).values())))
         first = first_of(self.memory.slots[slot].tolist())
         lure = Lure(self._number(), slot, trace.keys.copy())
         self.memory.slots["state"][slot] = LURE
@@ -369,10 +372,8 @@ class Young:
     def _make_room(self) -> None:
         if self._singles:
             self._drop_single()
-        elif self.lures:
-            self._drop_lure(next(iter(self.lures.values())))
         else:
-            self._drop_lure(next(iter(self.kept.values())))
+            self._drop_lure(next(iter((self.lures or self.kept).values())))
 
     def _drop_single(self) -> None:
         holder = self._singles.pop()
