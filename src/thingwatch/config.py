@@ -48,6 +48,21 @@ def checked(settings: Any, values: dict[str, Any], where: str, before: str = "")
     return found
 
 
+def read_toml(path: Path | None, example: str) -> dict[str, Any]:
+    """What the TOML file *path* says; None says nothing. *example*: a line of such a file, for whoever wrote none.
+
+    Raises InputError when the file cannot be read, SettingError when it is no TOML.
+    """
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; give a readable TOML file to --config") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"{path}: not TOML ({error}); write lines such as {example}") from error
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of a run. Make one with ``Settings.load`` or ``Settings().changed(...)``."""
@@ -118,15 +133,7 @@ class Settings:
 
         Raises InputError when the file cannot be read, SettingError for what it says.
         """
-        if path is None:
-            return cls()
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror}; give a readable TOML file to --config") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingError(f"{path}: not TOML ({error}); write lines such as min_messages = 5") from error
-        return cls().changed(**values)
+        return cls().changed(**read_toml(path, "min_messages = 5"))
 
     @property
     def worker_count(self) -> int:

@@ -296,25 +296,8 @@ class Guard:
         return [e for e in self.state.ledger.of(self.state.places(campaign)) if e.action is Action.QUARANTINE]
 
     def campaigns(self, least: int = 5) -> list[dict[str, Any]]:
-        """What is remembered of campaigns with *least* mails or more, largest first."""
-        found = []
-        for group in self.state.young.campaigns.values():
-            if group.messages < least:
-                continue
-            finding = self.state.detector.review(group)
-            rule = self.state.policy.rules.get(group.id)
-            found.append(
-                {
-                    "id": group.id, "verdict": str(finding.verdict or Verdict.UNSURE),
-                    "certainty": str(finding.certainty), "bits": finding.bits, "messages": group.messages,
-                    "sources": group.tally.distinct.count(), "recipients": group.tally.recipients.count(),
-                    "lures": len(group.lures), "kind": finding.kind, "mark": group.mark,
-                    "first_at": group.tally.first_at, "last_at": group.tally.last_at,
-                    "touched": rule.touched if rule else 0, "disarmed": rule.disarmed if rule else "",
-                    "reasons": list(finding.reasons),
-                }
-            )  # fmt: skip
-        return sorted(found, key=lambda row: (row["verdict"] != "attack", -row["messages"], row["id"]))
+        """What is remembered of campaigns with *least* mails or more, attacks first, then the largest."""
+        return self.state.campaigns(least)
 
     def status(self) -> dict[str, Any]:
         """How the guard is, as plain data."""

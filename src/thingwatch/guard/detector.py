@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from thingwatch.config import Settings
-from thingwatch.guard.finding import Certainty, Finding
+from thingwatch.guard.finding import Certainty, Finding, Placing
 from thingwatch.guard.known import Known, Recognition
 from thingwatch.guard.lure import Campaign
 from thingwatch.guard.trace import Trace
-from thingwatch.guard.young import Placing, Young
+from thingwatch.guard.young import Young
 from thingwatch.judge.reasons import ATTACK_BITS
 from thingwatch.model import Verdict
 

@@ -1,4 +1,4 @@
-"""What the detector says of one mail; what is done about it is the policy's."""
+"""Where a mail was put, and what the detector says of it; what is done about it is the policy's."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ class Certainty(StrEnum):
     LIKELY = "likely"  # the judge calls it an attack
     DOUBTFUL = "doubtful"  # a nascent campaign: the sequential test says so, the judge does not yet
     NONE = "none"
+
+
+class Placing(NamedTuple):
+    """Where a mail was put."""
+
+    campaign: Campaign | None = None
+    own: bool = False  # by the campaign's own hand; else it only says the same
+    stray: bool = False  # attached as a single mail, by hand, clock and pool
+    doubt: bool = False  # with this mail the campaign became doubtful
+    joined: tuple[str, ...] = ()  # ids of campaigns that became one with this one
+    place: str = ""  # what the ledger calls the place it is remembered at
 
 
 class Finding(NamedTuple):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
-from thingwatch.config import checked, setting
-from thingwatch.errors import InputError, SettingError
+from thingwatch.config import checked, read_toml, setting
+from thingwatch.errors import SettingError
 from thingwatch.guard.finding import Certainty
 from thingwatch.guard.gateway import Action
 
@@ -94,15 +93,7 @@ class Options:
 
         Raises InputError when the file cannot be read, SettingError for what it says.
         """
-        if path is None:
-            return cls()
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror}; give a readable TOML file") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingError(f"{path}: not TOML ({error}); write lines such as canary = true") from error
-        return cls().changed(**values)
+        return cls().changed(**read_toml(path, "canary = true"))
 
     @property
     def table(self) -> dict[Certainty, Action]:

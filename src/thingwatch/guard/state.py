@@ -162,6 +162,27 @@ class State:
         """Whether a case knows *campaign* by that id."""
         return any(known.id == campaign for known in self.detector.known.campaigns)
 
+    def campaigns(self, least: int) -> list[dict[str, Any]]:
+        """What is remembered of campaigns with *least* mails or more, attacks first, then the largest."""
+        found = []
+        for group in self.young.campaigns.values():
+            if group.messages < least:
+                continue
+            finding = self.detector.review(group)
+            rule = self.policy.rules.get(group.id)
+            found.append(
+                {
+                    "id": group.id, "verdict": str(finding.verdict or Verdict.UNSURE),
+                    "certainty": str(finding.certainty), "bits": finding.bits, "messages": group.messages,
+                    "sources": group.tally.distinct.count(), "recipients": group.tally.recipients.count(),
+                    "lures": len(group.lures), "kind": finding.kind, "mark": group.mark,
+                    "first_at": group.tally.first_at, "last_at": group.tally.last_at,
+                    "touched": rule.touched if rule else 0, "disarmed": rule.disarmed if rule else "",
+                    "reasons": list(finding.reasons),
+                }
+            )  # fmt: skip
+        return sorted(found, key=lambda row: (row["verdict"] != "attack", -row["messages"], row["id"]))
+
     def places(self, campaign: str) -> list[str]:
         """Where the ledger notes its mails."""
         places = [f"c{campaign}"]

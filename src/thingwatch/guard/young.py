@@ -20,6 +20,7 @@ from thingwatch.group.campaigns import MIN_STRAY_HOST
 from thingwatch.group.lures import FAIR_PART, MIN_VOTES, MOST, OTHER_NAME
 from thingwatch.guard import nascent
 from thingwatch.guard.background import BIN, Background
+from thingwatch.guard.finding import Placing
 from thingwatch.guard.hands import END_USER, HAND_BITS, Hands, Wordless
 from thingwatch.guard.joining import Joiner, evidence, joined
 from thingwatch.guard.lure import Campaign, Lure
@@ -45,17 +46,6 @@ class Ages(NamedTuple):
     single: float
     lure: float
     campaign: float
-
-
-class Placing(NamedTuple):
-    """Where a mail was put."""
-
-    campaign: Campaign | None = None
-    own: bool = False  # by the campaign's own hand; else it only says the same
-    stray: bool = False  # attached as a single mail, by hand, clock and pool
-    doubt: bool = False  # with this mail the campaign became doubtful
-    joined: tuple[str, ...] = ()  # ids of campaigns that became one with this one
-    place: str = ""  # what the ledger calls the place it is remembered at
 
 
 class Young:
@@ -453,4 +443,4 @@ class Young:
 
 
 _U64 = (1 << 64) - 1
-__all__ = ["SLOT", "Ages", "Placing", "Young"]
+__all__ = ["SLOT", "Ages", "Young"]

@@ -13,6 +13,7 @@ import struct
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -52,7 +53,7 @@ def eventually(seen: Callable[[], Any], seconds: float = 10.0, every: float = 0.
     raise AssertionError(f"not within {seconds} s")
 
 
-class Daemon:
+class Daemon(ABC):
     """A process of ours and its folder; within ``with``."""
 
     def __init__(self, user: str = "") -> None:
@@ -63,11 +64,13 @@ class Daemon:
             os.chown(self.folder, entry.pw_uid, entry.pw_gid)
         self.process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def command(self) -> list[str]:
-        raise NotImplementedError
+        """What to run."""
 
+    @abstractmethod
     def is_up(self) -> bool:
-        raise NotImplementedError
+        """Whether it answers."""
 
     def start(self) -> None:
         with (self.folder / "output").open("ab") as output:

@@ -5,14 +5,13 @@ The rest of the file are the options of the guard itself; tables of outlets go t
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from thingwatch.config import checked, setting
-from thingwatch.errors import InputError, SettingError
+from thingwatch.config import checked, read_toml, setting
+from thingwatch.errors import SettingError
 from thingwatch.guard.options import Options
 
 OUTLETS = "outlets"  # [outlets.NAME]: read by the outlets
@@ -106,18 +105,7 @@ class Setup:
 
         Raises InputError when the file cannot be read, SettingError for what it says.
         """
-        values: dict[str, Any] = {}
-        if path is not None:
-            try:
-                values = tomllib.loads(path.read_text(encoding="utf-8"))
-            except OSError as error:
-                raise InputError(
-                    f"{path}: {error.strerror}; give a readable TOML file to --config"
-                ) from error
-            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-                raise SettingError(
-                    f"{path}: not TOML ({error}); write lines such as canary = true"
-                ) from error
+        values = read_toml(path, "canary = true")
         tables = {name: values.pop(name, {}) for name in ("service", OUTLETS)}
         for name, table in tables.items():
             if not isinstance(table, dict):
