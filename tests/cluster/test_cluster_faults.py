@@ -65,6 +65,7 @@ def _ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, said
 
 
+@pytest.mark.nightly
 def test_killed_worker_costs_its_tasks_only(
     cluster: object, mail: Path, expected: Path, tmp_path: Path
 ) -> None:

@@ -7,11 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 BENCH = Path(__file__).parents[2] / "bench" / "skew.py"
 MESSAGES = 20_000
 EVEN = 1 / 8  # of a stage's rows, for each of its eight tasks
 
 
+@pytest.mark.nightly
 def test_hot_key_is_shared_out() -> None:
     """Of every stage that shuffles at least half of the messages, the largest task reads little more than its part.
 

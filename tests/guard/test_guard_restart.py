@@ -110,6 +110,30 @@ def test_a_torn_tail_is_cut_off(tmp_path: Path, cut: int) -> None:
     assert again.guard.status()["journal"]["torn_bytes"] > 0
 
 
+def test_closing_waits_for_the_snapshot_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop while a child still writes: its snapshot and the last one stand, and nothing is left half done."""
+    past, _ = two_waves("closing")
+    stand = Stand(tmp_path)
+    journal = stand.guard.journal
+    assert journal is not None
+    write = journal._write
+
+    def slowly(*given: Any) -> None:
+        time.sleep(0.5)
+        write(*given)
+
+    monkeypatch.setattr(journal, "_write", slowly)
+    stand.play(past[:50])
+    assert journal._child
+    before = summary(stand)
+    stand.guard.close()
+    assert (tmp_path / "guard.snapshot").is_file()
+    assert not list(tmp_path.glob(".*.part"))
+    again = Stand(tmp_path, clock=stand.clock)
+    assert summary(again) == before
+    assert not again.named("restored"), "the last snapshot holds all"
+
+
 def test_a_damaged_snapshot_is_never_written_over_in_silence(tmp_path: Path) -> None:
     """It is refused with the way out."""
     past, _ = two_waves("damaged")

@@ -442,6 +442,6 @@ class Guard:
     def close(self) -> None:
         """Write all down and let go of the folder."""
         if self.journal is not None:
-            self.journal.poll()
+            self.journal.poll(wait=True)
             self.journal.snapshot(self._plain, self.state.young.arrays, wait=True)
             self.journal.close()

@@ -197,11 +197,11 @@ class Journal:
         self._child = child
         return True
 
-    def poll(self) -> None:
-        """See whether the child is done."""
+    def poll(self, wait: bool = False) -> None:
+        """See whether the child is done, with *wait* once it is."""
         if not self._child:
             return
-        done, status = os.waitpid(self._child, os.WNOHANG)
+        done, status = os.waitpid(self._child, 0 if wait else os.WNOHANG)
         if not done:
             return
         self._child = 0
