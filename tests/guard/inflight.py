@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from stories.cast import BORDER, Letter, Passing, Post, forged, words
 
 from thingwatch.guard import Action, Answer, Delivery, Guard, Known, Options
-from thingwatch.model import RawMail, Session
+from thingwatch.model import Message, RawMail, Session
 from thingwatch.read import Border, read_message
 
 
@@ -20,6 +20,11 @@ def delivery_of(mail: Passing, number: int = 0, login: str = "") -> Delivery:
     lines = mail.raw.split(b"\n")
     # Return-Path, Authentication-Results, and a Received field of three lines.
     raw = b"\n".join([lines[1], *lines[5:]])
+    return handed_over(mail, message, raw, f"Q{number:06d}", login)
+
+
+def handed_over(mail: Passing, message: Message, raw: bytes, queue_id: str, login: str = "") -> Delivery:
+    """*raw*, what was left of *mail*, with the connection's facts that its border had noted in *message*."""
     session = Session(
         round(mail.received_at * 1e6),
         message.client_ip,
@@ -28,7 +33,7 @@ def delivery_of(mail: Passing, number: int = 0, login: str = "") -> Delivery:
         message.mail_from,
         message.rcpt_to,
     )
-    return Delivery(raw, session, f"Q{number:06d}", login, False)
+    return Delivery(raw, session, queue_id, login, False)
 
 
 class Seen(NamedTuple):

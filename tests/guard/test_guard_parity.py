@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pyarrow.parquet as pq
 import pytest
-from guard.inflight import Stand, delivery_of
+from guard.inflight import Stand, delivery_of, handed_over
 from stories.cast import BORDER, Passing, Post, at, engine, parcel
 
 from thingwatch.config import Settings
@@ -19,7 +19,7 @@ from thingwatch.guard.tally import Tally
 from thingwatch.guard.trace import Trace, read_delivery, trace_of
 from thingwatch.identify import Networks
 from thingwatch.judge import judge
-from thingwatch.model import RawMail, Session
+from thingwatch.model import RawMail
 from thingwatch.read import Border, read_message
 from thingwatch.replay import replay
 from thingwatch.uncover import uncover
@@ -143,15 +143,7 @@ def border_cut(mail: Passing, number: int) -> Delivery:
         end = mail.raw.index(b"\n", end) + 1
     top = mail.raw[:end]
     checks = top[top.index(b"Authentication-Results:") : top.rindex(b"Received:")]
-    session = Session(
-        round(mail.received_at * 1e6),
-        message.client_ip,
-        message.helo,
-        message.ptr,
-        message.mail_from,
-        message.rcpt_to,
-    )
-    return Delivery(checks + mail.raw[end:], session, f"Q{number}", "", False)
+    return handed_over(mail, message, checks + mail.raw[end:], f"Q{number}")
 
 
 def test_facts_are_those_of_a_case(tmp_path: Path) -> None:
